@@ -1,0 +1,61 @@
+# Every target needs Go, git and make alone; what else it needs is built into bin/ the first time.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Stamping the commit into programs would link them anew after each commit.
+export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
+
+# A pulumi on PATH serves if it is recent enough; else the CLI and its Go language host are built.
+PULUMI := $(if $(shell scripts/recent-pulumi),,bin/pulumi bin/pulumi-language-go)
+SANDBOX := go run ./sandbox
+LINTERS := bin/.linters
+
+.PHONY: help up preview down test lint fmt tools clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: tools ## deploy the sandbox stack into the embedded AWS and print its outputs
+	@$(SANDBOX) pulumi stack select --create sandbox
+	$(SANDBOX) pulumi up --stack sandbox --yes --suppress-outputs
+	$(SANDBOX) pulumi stack output --stack sandbox
+
+preview: tools ## show what `make up` would change
+	@$(SANDBOX) pulumi stack select --create sandbox
+	$(SANDBOX) pulumi preview --stack sandbox --diff
+
+down: tools ## destroy the sandbox stack
+	$(SANDBOX) pulumi destroy --stack sandbox --yes
+
+test: tools ## run every test, those that drive the real engine too
+	go test ./...
+
+lint: $(LINTERS) ## check formatting, go vet, staticcheck
+	@diff=$$(bin/gofumpt -l .); [[ -z $$diff ]] || { echo "not formatted (make fmt):"; echo "$$diff"; exit 1; }
+	go vet ./...
+	bin/staticcheck ./...
+
+fmt: $(LINTERS) ## format the Go code
+	bin/gofumpt -w .
+
+tools: $(PULUMI) ## build the Pulumi CLI and its Go language host, unless a recent pulumi is on PATH
+
+clean: ## remove what was built, and the sandbox with its state
+	rm -rf bin .sandbox
+
+bin/pulumi: tools/pulumi/go.mod
+	@echo "Building the Pulumi CLI from Go modules into bin/: about 4 minutes on 2 cores, once."
+	version=$$(cd tools/pulumi && go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3); \
+	go -C tools/pulumi build -o ../../bin/pulumi \
+	  -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$$version" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+
+bin/pulumi-language-go: tools/pulumi-language-go/go.mod tools/pulumi-language-go/pulumi-language-go
+	@echo "Building Pulumi's Go language host from Go modules into bin/: about half a minute, once."
+	go -C tools/pulumi-language-go build -ldflags '-s -w' -o ../../bin/pulumi-language-go-real github.com/pulumi/pulumi/sdk/v3/go/pulumi-language-go
+	cp tools/pulumi-language-go/pulumi-language-go $@
+
+$(LINTERS): tools/lint/go.mod
+	@echo "Building the linters from Go modules into bin/: about a minute, once."
+	go -C tools/lint build -o ../../bin/ tool
+	@touch $@

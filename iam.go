@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/msk"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// access is who may do what: the collectors' role, and the policies.
+type access struct {
+	Collector          *iam.Role
+	Profile            *iam.InstanceProfile
+	Producer, Consumer *iam.Policy
+}
+
+// newAccess declares the role that collectors run under, with exactly the policies they need, and the policy that teams
+// attach to the roles of their consumers.
+func newAccess(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.ServerlessCluster, logs *cloudwatch.LogGroup,
+	provider *aws.Provider,
+) (access, error) {
+	opt := pulumi.Provider(provider)
+	// policy is a managed policy about what has the ARN.
+	policy := func(name, description string, arn pulumi.StringOutput, doc func(arn string) document) (*iam.Policy, error) {
+		return iam.NewPolicy(ctx, name, &iam.PolicyArgs{
+			Name:        pulumi.String(cfg.iamName(name)),
+			Description: pulumi.String(description),
+			Policy:      arn.ApplyT(func(arn string) string { return compactJSON(doc(arn)) }).(pulumi.StringOutput),
+		}, opt)
+	}
+
+	var a access
+	var err error
+	if a.Collector, err = iam.NewRole(ctx, "collector", &iam.RoleArgs{
+		Name:                pulumi.String(cfg.iamName("collector")),
+		Description:         pulumi.String("Collectors that produce to MSK Serverless"),
+		AssumeRolePolicy:    pulumi.String(compactJSON(ec2Trust())),
+		PermissionsBoundary: optional(acct.Boundary),
+		// One empty inline policy says that the role has none: one put in by hand is drift, and goes.
+		InlinePolicies: iam.RoleInlinePolicyArray{iam.RoleInlinePolicyArgs{}},
+		// A policy attached by hand must not stand in the way of destroying the stack.
+		ForceDetachPolicies: pulumi.Bool(true),
+	}, opt); err != nil {
+		return access{}, err
+	}
+	if a.Profile, err = iam.NewInstanceProfile(ctx, "collector", &iam.InstanceProfileArgs{
+		Name: pulumi.String(cfg.iamName("collector")),
+		Role: a.Collector.Name,
+	}, opt); err != nil {
+		return access{}, err
+	}
+
+	controlPlane, err := policy("control-plane", "Find the brokers of MSK Serverless", cluster.Arn, func(arn string) document {
+		return controlPlanePolicy(clusterARN(arn), cfg.Region)
+	})
+	if err != nil {
+		return access{}, err
+	}
+	if a.Producer, err = policy("producer", "Create topics and write to them", cluster.Arn, func(arn string) document {
+		return producerPolicy(clusterARN(arn), cfg.ProducerTopicPrefixes)
+	}); err != nil {
+		return access{}, err
+	}
+	if a.Consumer, err = policy("consumer", "Read topics in the named consumer groups", cluster.Arn, func(arn string) document {
+		return consumerPolicy(clusterARN(arn), cfg.ConsumerTopicPrefixes, cfg.ConsumerGroupNames)
+	}); err != nil {
+		return access{}, err
+	}
+	collectorLogs, err := policy("collector-logs", "Write to the platform's log group", logs.Arn, logsPolicy)
+	if err != nil {
+		return access{}, err
+	}
+	return a, attachExclusively(ctx, a.Collector, provider, map[string]*iam.Policy{
+		"control-plane": controlPlane, "producer": a.Producer, "logs": collectorLogs,
+	})
+}
+
+// attachExclusively gives the role these policies and no other: one attached by hand is drift, and goes. Each attachment
+// is a resource of its own besides, because what makes them exclusive detaches nothing when it is destroyed, and IAM
+// deletes no policy that is attached.
+func attachExclusively(ctx *pulumi.Context, role *iam.Role, provider *aws.Provider, policies map[string]*iam.Policy) error {
+	var arns pulumi.StringArray
+	var attachments []pulumi.Resource
+	for _, name := range slices.Sorted(maps.Keys(policies)) {
+		arn := policies[name].Arn
+		attachment, err := iam.NewRolePolicyAttachment(ctx, "collector-"+name, &iam.RolePolicyAttachmentArgs{
+			Role:      role.Name,
+			PolicyArn: arn,
+		}, pulumi.Provider(provider))
+		if err != nil {
+			return err
+		}
+		arns, attachments = append(arns, arn), append(attachments, attachment)
+	}
+	_, err := iam.NewRolePolicyAttachmentsExclusive(ctx, "collector", &iam.RolePolicyAttachmentsExclusiveArgs{
+		RoleName:   role.Name,
+		PolicyArns: arns,
+	}, pulumi.Provider(provider), pulumi.DependsOn(attachments))
+	return err
+}
+
+func optional(s string) pulumi.StringPtrInput {
+	if s == "" {
+		return nil
+	}
+	return pulumi.String(s)
+}
+
+// document is an IAM policy: what is marshalled is what IAM gets.
+type document struct {
+	Version   string
+	Statement []statement
+}
+
+type statement struct {
+	Sid       string
+	Effect    string
+	Principal map[string]string            `json:",omitempty"`
+	Action    []string                     `json:",omitempty"`
+	Resource  []string                     `json:",omitempty"`
+	Condition map[string]map[string]string `json:",omitempty"`
+}
+
+// allow is a statement with its actions and resources sorted, each once: the same configuration in another order is the
+// same document.
+func allow(sid string, actions, resources []string) statement {
+	return statement{Sid: sid, Effect: "Allow", Action: sortedSet(actions), Resource: sortedSet(resources)}
+}
+
+func policyOf(statements ...statement) document {
+	return document{Version: "2012-10-17", Statement: statements}
+}
+
+func sortedSet(s []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(s)))
+}
+
+// compactJSON is v without white space, and with <, > and & as they are.
+func compactJSON(v any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // no value here holds a channel, a function or a cycle
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// ec2Trust lets EC2 instances run under the role.
+func ec2Trust() document {
+	return policyOf(statement{
+		Sid: "Instances", Effect: "Allow", Principal: map[string]string{"Service": "ec2.amazonaws.com"}, Action: []string{"sts:AssumeRole"},
+	})
+}
+
+// controlPlanePolicy lets a collector describe the cluster and find its brokers. AWS defines no resource type for
+// kafka:GetBootstrapBrokers (Service Authorization Reference, Amazon MSK), so that action is granted on every resource,
+// and narrowed to the region.
+func controlPlanePolicy(cluster clusterARN, region string) document {
+	bootstrap := allow("FindBrokers", []string{"kafka:GetBootstrapBrokers"}, []string{"*"})
+	bootstrap.Condition = map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": region}}
+	return policyOf(
+		allow("DescribeCluster", []string{"kafka:DescribeCluster", "kafka:DescribeClusterV2"}, []string{string(cluster)}),
+		bootstrap,
+	)
+}
+
+// producerPolicy lets a collector create topics that begin with one of the prefixes, and write to them idempotently.
+func producerPolicy(cluster clusterARN, prefixes []string) document {
+	return policyOf(
+		allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"}, []string{string(cluster)}),
+		allow("Produce", []string{"kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"}, each(prefixes, cluster.topics)),
+	)
+}
+
+// consumerPolicy lets a team read the topics that begin with one of the prefixes, as a member of the named groups.
+func consumerPolicy(cluster clusterARN, prefixes, groups []string) document {
+	return policyOf(
+		allow("Connect", []string{"kafka-cluster:Connect"}, []string{string(cluster)}),
+		allow("Consume", []string{"kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"}, each(prefixes, cluster.topics)),
+		allow("Groups", []string{"kafka-cluster:AlterGroup", "kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(groups, cluster.group)),
+	)
+}
+
+// logsPolicy lets a collector write to streams of one log group. Streams are what these actions act on, and their ARN is
+// the group's with :log-stream: and a name (Service Authorization Reference, Amazon CloudWatch Logs).
+func logsPolicy(logGroupARN string) document {
+	return policyOf(allow("WriteLogs", []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+		[]string{strings.TrimSuffix(logGroupARN, ":*") + ":log-stream:*"}))
+}
+
+func each(names []string, arn func(string) string) []string {
+	arns := make([]string, len(names))
+	for i, n := range names {
+		arns[i] = arn(n)
+	}
+	return arns
+}
+
+// maxPolicySize is the number of characters, white space not counted, that a managed policy takes (IAM quotas).
+const maxPolicySize = 6144
+
+// verifyPolicySizes finds lists that make a policy too large, with the longest ARN that the cluster can get: its uuid
+// ends in a suffix such as -s1, for which four characters are kept.
+func (c Config) verifyPolicySizes(ps *problems, acct account) {
+	cluster := clusterARN(fmt.Sprintf("arn:%s:kafka:%s:%s:cluster/%s/%s", acct.Partition, c.Region, acct.ID, c.ClusterName,
+		strings.Repeat("f", len("00000000-0000-0000-0000-000000000000-s999"))))
+	check := func(doc document, lists map[string][]string) {
+		size := len(compactJSON(doc))
+		if size <= maxPolicySize {
+			return
+		}
+		// The list that takes the most room is the one to shorten.
+		key := slices.MaxFunc(slices.Sorted(maps.Keys(lists)), func(a, b string) int {
+			return len(strings.Join(lists[a], "")) - len(strings.Join(lists[b], ""))
+		})
+		ps.add(key, fmt.Sprintf("%d entries", len(lists[key])), "shorten the list or its entries by about %d characters: "+
+			"the policy would have %d characters, and IAM takes %d", size-maxPolicySize, size, maxPolicySize)
+	}
+	check(producerPolicy(cluster, c.ProducerTopicPrefixes), map[string][]string{"producerTopicPrefixes": c.ProducerTopicPrefixes})
+	check(consumerPolicy(cluster, c.ConsumerTopicPrefixes, c.ConsumerGroupNames), map[string][]string{
+		"consumerTopicPrefixes": c.ConsumerTopicPrefixes, "consumerGroupNames": c.ConsumerGroupNames,
+	})
+}

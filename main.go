@@ -1,0 +1,44 @@
+// Command msk-serverless is the Pulumi program of a Kafka platform for market data on Amazon MSK Serverless: the cluster,
+// the security groups around it, a log group, and least-privilege IAM for the collectors that produce and the teams that
+// consume.
+package main
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+func main() {
+	pulumi.Run(deploy)
+}
+
+// deploy declares one environment's platform, from its configuration to its outputs.
+func deploy(ctx *pulumi.Context) error {
+	cfg, err := loadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	provider, err := newProvider(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	account, err := preflight(ctx, cfg, provider)
+	if err != nil {
+		return err
+	}
+	network, err := newNetwork(ctx, cfg, provider)
+	if err != nil {
+		return err
+	}
+	logs, err := newLogging(ctx, cfg, provider)
+	if err != nil {
+		return err
+	}
+	cluster, err := newCluster(ctx, cfg, network, provider)
+	if err != nil {
+		return err
+	}
+	access, err := newAccess(ctx, cfg, account, cluster, logs, provider)
+	if err != nil {
+		return err
+	}
+	export(ctx, cfg, network, logs, cluster, access)
+	return nil
+}

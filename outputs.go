@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/msk"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// export names what scripts and people read from the stack.
+func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGroup, cluster *msk.ServerlessCluster, a access) {
+	ctx.Export("region", pulumi.String(cfg.Region))
+	ctx.Export("bootstrapBrokersSaslIam", warnIfEmpty(ctx, cluster))
+	ctx.Export("clusterArn", cluster.Arn)
+	ctx.Export("clusterUuid", cluster.ClusterUuid)
+	ctx.Export("brokerSecurityGroupId", n.Brokers.ID())
+	ctx.Export("collectorSecurityGroupId", n.Collector.ID())
+	ctx.Export("consumerSecurityGroupId", n.Consumer.ID())
+	ctx.Export("collectorInstanceProfileName", a.Profile.Name)
+	ctx.Export("collectorRoleArn", a.Collector.Arn)
+	ctx.Export("producerPolicyArn", a.Producer.Arn)
+	ctx.Export("consumerPolicyArn", a.Consumer.Arn)
+	ctx.Export("brokerLogGroupName", logs.Name)
+}
+
+// warnIfEmpty is the cluster's bootstrap brokers. The provider leaves them empty, and says nothing, where whoever deploys
+// may not call kafka:GetBootstrapBrokers.
+func warnIfEmpty(ctx *pulumi.Context, cluster *msk.ServerlessCluster) pulumi.StringOutput {
+	return cluster.BootstrapBrokersSaslIam.ApplyT(func(brokers string) (string, error) {
+		if brokers != "" {
+			return brokers, nil
+		}
+		return brokers, ctx.Log.Warn("bootstrapBrokersSaslIam is empty: allow whoever deploys kafka:GetBootstrapBrokers, "+
+			"then run `pulumi up --refresh`", &pulumi.LogArgs{Resource: cluster})
+	}).(pulumi.StringOutput)
+}
