@@ -73,8 +73,8 @@ var (
 	}
 	// Kafka takes any group name; here it becomes part of an IAM resource, where *, ? and ${ would widen it.
 	groupNameRule = rule{
-		regexp.MustCompile(`^([!#%-)+->@-\[\]-~]|\$[^{]|\$$){1,255}$`),
-		`write 1 to 255 ASCII characters, the group's exact name, without spaces, quotes, \\, *, ? or ${`,
+		regexp.MustCompile(`^[!#-)+->@-\[\]-~]{1,255}$`),
+		`write 1 to 255 ASCII characters, the group's exact name, without spaces, quotes, \, *, ? or ${`,
 	}
 	accountRule = rule{regexp.MustCompile(`^[0-9]{12}$`), "write the account's 12 digits, in quotes"}
 	// CloudWatch Logs API, AssociateKmsKey: an alias is not accepted.
@@ -201,6 +201,11 @@ func validateGroups(ps *problems, key string, groups []string) {
 		ps.add(key, groups, "list 1 or more consumer groups, such as team-quant")
 	}
 	ps.matchAll(key, groups, groupNameRule)
+	for _, g := range groups {
+		if strings.Contains(g, "${") {
+			ps.add(key, g, "%s", groupNameRule.want)
+		}
+	}
 }
 
 // logRetentions are the days that CloudWatch Logs takes (PutRetentionPolicy); 0 stands for ever.
