@@ -26,8 +26,16 @@ type Config struct {
 	ConsumerTopicPrefixes []string `json:"consumerTopicPrefixes"`
 	ConsumerGroupNames    []string `json:"consumerGroupNames"`
 
+	ConsumerTeams map[string]Team `json:"consumerTeams"`
+
 	LogRetentionDays int    `json:"logRetentionDays"`
 	LogKMSKeyARN     string `json:"logKmsKeyArn"`
+
+	AlarmTopicARN         string `json:"alarmTopicArn"`
+	MaxConsumerLag        int    `json:"maxConsumerLag"`
+	MaxConsumerLagSeconds int    `json:"maxConsumerLagSeconds"`
+	QuotaAlarmPercent     int    `json:"quotaAlarmPercent"`
+	SilenceMinutes        int    `json:"silenceMinutes"`
 
 	Tags                map[string]string `json:"tags"`
 	AccessScope         string            `json:"accessScope"`
@@ -37,15 +45,25 @@ type Config struct {
 	Protect             bool              `json:"protect"`
 }
 
+// Team is what one team of consumers may read, and the groups it reads in.
+type Team struct {
+	TopicPrefixes []string `json:"topicPrefixes"`
+	GroupNames    []string `json:"groupNames"`
+}
+
 // defaultConfig holds the settings that a stack need not make.
 func defaultConfig() Config {
 	return Config{
-		CollectorEgressCIDRs: []string{"0.0.0.0/0"},
-		VerifyNetwork:        true,
-		LogRetentionDays:     14,
-		AccessScope:          "team-x",
-		PermissionsBoundary:  "MSK-Permission-Boundary",
-		Protect:              true,
+		CollectorEgressCIDRs:  []string{"0.0.0.0/0"},
+		VerifyNetwork:         true,
+		LogRetentionDays:      14,
+		MaxConsumerLag:        100_000,
+		MaxConsumerLagSeconds: 120,
+		QuotaAlarmPercent:     80,
+		SilenceMinutes:        5,
+		AccessScope:           "team-x",
+		PermissionsBoundary:   "MSK-Permission-Boundary",
+		Protect:               true,
 	}
 }
 
@@ -71,16 +89,27 @@ var (
 		regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`),
 		"write 1 to 249 of the characters a-z A-Z 0-9 . _ - and no wildcard: every topic that begins so is meant",
 	}
-	// Kafka takes any group name; here it becomes part of an IAM resource, where *, ? and ${ would widen it.
+	// Kafka takes any group name; here it becomes part of an IAM resource, where *, ? and ${ would widen it, and of an
+	// alarm's query, which quotes would end.
 	groupNameRule = rule{
-		regexp.MustCompile(`^[!#-)+->@-\[\]-~]{1,255}$`),
+		regexp.MustCompile(`^[!#-&()+->@-\[\]-~]{1,255}$`),
 		`write 1 to 255 ASCII characters, the group's exact name, without spaces, quotes, \, *, ? or ${`,
+	}
+	// The name ends the team's policy's, so it has a part of IAM's characters.
+	teamRule = rule{
+		regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,39}$`), "write a team's name of 1 to 40 letters, digits and hyphens; the first is no hyphen",
 	}
 	accountRule = rule{regexp.MustCompile(`^[0-9]{12}$`), "write the account's 12 digits, in quotes"}
 	// CloudWatch Logs API, AssociateKmsKey: an alias is not accepted.
 	kmsKeyRule = rule{
 		regexp.MustCompile(`^arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]{12}:key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`),
 		"write the ARN of a key, arn:aws:kms:<region>:<account>:key/<id>; an alias is not accepted",
+	}
+	// Amazon SNS API, CreateTopic: Name. One that ends in .fifo is a FIFO topic's, which takes no message without a group
+	// id (Publish: MessageGroupId), and CloudWatch's documentation knows of none that an alarm would give.
+	alarmTopicRule = rule{
+		regexp.MustCompile(`^arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}$`),
+		"write the ARN of an SNS topic that is not FIFO, arn:aws:sns:<region>:<account>:<name>, or leave it unset",
 	}
 	boundaryRule = rule{
 		regexp.MustCompile(`^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([A-Za-z0-9_+=,.@-]+/)*)?[A-Za-z0-9_+=,.@-]{1,128}$`),
@@ -126,9 +155,9 @@ func (c Config) validate() problems {
 	c.validateClusterName(&ps)
 	c.validateNetwork(&ps)
 	validatePrefixes(&ps, "producerTopicPrefixes", c.ProducerTopicPrefixes)
-	validatePrefixes(&ps, "consumerTopicPrefixes", c.ConsumerTopicPrefixes)
-	validateGroups(&ps, "consumerGroupNames", c.ConsumerGroupNames)
+	c.validateConsumers(&ps)
 	c.validateLogging(&ps)
+	c.validateAlarms(&ps)
 	c.validateTags(&ps)
 	c.validateIdentity(&ps)
 	return ps
@@ -208,6 +237,45 @@ func validateGroups(ps *problems, key string, groups []string) {
 	}
 }
 
+// validateConsumers checks the shared lists, which may both be empty where there are teams, and the teams.
+func (c Config) validateConsumers(ps *problems) {
+	switch {
+	case c.sharesConsumers():
+		validatePrefixes(ps, "consumerTopicPrefixes", c.ConsumerTopicPrefixes)
+		validateGroups(ps, "consumerGroupNames", c.ConsumerGroupNames)
+	case len(c.ConsumerTeams) == 0:
+		ps.add("consumerTopicPrefixes", c.ConsumerTopicPrefixes, "list 1 or more topic prefixes, such as exchg., or name teams in consumerTeams")
+		ps.add("consumerGroupNames", c.ConsumerGroupNames, "list 1 or more consumer groups, such as team-quant, or name teams in consumerTeams")
+	}
+	seen := map[string]string{}
+	for _, name := range c.teamNames() {
+		key, team := "consumerTeams."+name, c.ConsumerTeams[name]
+		ps.match("consumerTeams", name, teamRule)
+		if other, ok := seen[strings.ToLower(name)]; ok {
+			ps.add("consumerTeams", name, "rename it or %s: IAM takes names that differ only by case for one", other)
+		}
+		seen[strings.ToLower(name)] = name
+		validatePrefixes(ps, key+".topicPrefixes", team.TopicPrefixes)
+		validateGroups(ps, key+".groupNames", team.GroupNames)
+	}
+	c.validateClaims(ps)
+}
+
+// validateClaims finds groups that two lists hold: Kafka shares a topic's partitions out among a group's members, so each
+// team would miss what the other gets.
+func (c Config) validateClaims(ps *problems) {
+	claimed := map[string]string{}
+	for _, l := range c.groupLists() {
+		for _, g := range l.names {
+			if other, ok := claimed[g]; ok && other != l.key {
+				ps.add(l.key, g, "choose another: %s has this group too, and each would take partitions from the other", other)
+				continue
+			}
+			claimed[g] = l.key
+		}
+	}
+}
+
 // logRetentions are the days that CloudWatch Logs takes (PutRetentionPolicy); 0 stands for ever.
 var logRetentions = []int{
 	0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -222,6 +290,27 @@ func (c Config) validateLogging(ps *problems) {
 	}
 	if region := kmsKeyRule.form.FindStringSubmatch(c.LogKMSKeyARN)[1]; region != c.Region {
 		ps.add("logKmsKeyArn", c.LogKMSKeyARN, "name a key of %s, the log group's region; this one is in %s", c.Region, region)
+	}
+}
+
+func (c Config) validateAlarms(ps *problems) {
+	if c.AlarmTopicARN != "" && ps.match("alarmTopicArn", c.AlarmTopicARN, alarmTopicRule) {
+		if region := alarmTopicRule.form.FindStringSubmatch(c.AlarmTopicARN)[1]; region != c.Region {
+			ps.add("alarmTopicArn", c.AlarmTopicARN, "name a topic of %s, the alarms' region; this one is in %s", c.Region, region)
+		}
+	}
+	if c.MaxConsumerLag < 1 {
+		ps.add("maxConsumerLag", c.MaxConsumerLag, "write how many messages a group may be behind in a partition, 1 or more")
+	}
+	if c.MaxConsumerLagSeconds < 1 {
+		ps.add("maxConsumerLagSeconds", c.MaxConsumerLagSeconds, "write how many seconds a group may be behind, 1 or more")
+	}
+	if c.QuotaAlarmPercent < 1 || c.QuotaAlarmPercent > 99 {
+		ps.add("quotaAlarmPercent", c.QuotaAlarmPercent, "write 1 to 99: traffic is throttled at its quota, and never above it")
+	}
+	// An alarm on a Metrics Insights query looks back 3 hours (CloudWatch guide, "Metrics Insights quotas").
+	if c.SilenceMinutes < 0 || c.SilenceMinutes > 180 {
+		ps.add("silenceMinutes", c.SilenceMinutes, "write 1 to 180 minutes, as far back as CloudWatch looks, or 0 for no such alarm")
 	}
 }
 
@@ -276,13 +365,60 @@ func (c Config) validateIdentity(ps *problems) {
 // warnings tells what is legal but has a price.
 func (c Config) warnings() []string {
 	var ws []string
-	for _, g := range c.ConsumerGroupNames {
-		if strings.Contains(g, ":") {
-			ws = append(ws, fmt.Sprintf("consumerGroupNames: %q holds a colon, and for such a group AWS publishes no lag metrics; "+
-				"choose a name without one to see its lag", g))
+	for _, l := range c.groupLists() {
+		for _, g := range l.names {
+			if strings.Contains(g, ":") {
+				ws = append(ws, fmt.Sprintf("%s: %q holds a colon, and for such a group AWS publishes no lag metrics; "+
+					"choose a name without one to see its lag and be alarmed of it", l.key, g))
+			}
 		}
 	}
+	// CloudWatch guide, "Metrics Insights quotas".
+	if n := len(c.alarms()); n > 200 {
+		ws = append(ws, fmt.Sprintf("alarmTopicArn: these are %d alarms, and a region has 200 on Metrics Insights queries unless "+
+			"AWS raises the quota", n))
+	}
 	return ws
+}
+
+// sharesConsumers reports whether there are lists, and so a policy, that all consumers share.
+func (c Config) sharesConsumers() bool {
+	return len(c.ConsumerTopicPrefixes)+len(c.ConsumerGroupNames) > 0
+}
+
+func (c Config) teamNames() []string { return slices.Sorted(maps.Keys(c.ConsumerTeams)) }
+
+// list is configured names and the key that they are set by.
+type list struct {
+	key   string
+	names []string
+}
+
+// prefixLists are all lists of topic prefixes, in an order that is always the same.
+func (c Config) prefixLists() []list {
+	lists := []list{{"producerTopicPrefixes", c.ProducerTopicPrefixes}, {"consumerTopicPrefixes", c.ConsumerTopicPrefixes}}
+	for _, name := range c.teamNames() {
+		lists = append(lists, list{"consumerTeams." + name + ".topicPrefixes", c.ConsumerTeams[name].TopicPrefixes})
+	}
+	return lists
+}
+
+// groupLists are all lists of consumer groups, in an order that is always the same.
+func (c Config) groupLists() []list {
+	lists := []list{{"consumerGroupNames", c.ConsumerGroupNames}}
+	for _, name := range c.teamNames() {
+		lists = append(lists, list{"consumerTeams." + name + ".groupNames", c.ConsumerTeams[name].GroupNames})
+	}
+	return lists
+}
+
+// union is every name in the lists.
+func union(lists []list) []string {
+	var names []string
+	for _, l := range lists {
+		names = append(names, l.names...)
+	}
+	return names
 }
 
 // iamName is the physical name of a role, policy or instance profile. IAM is global to the account, so the name holds

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -343,23 +342,31 @@ func TestPolicySizes(t *testing.T) {
 	}
 }
 
-// A list may grow until the policy has IAM's very last character, and no further.
+// A list may grow until one of the policies that it is in has IAM's very last character, and no further.
 func TestPolicySizeLimitIsExact(t *testing.T) {
 	t.Parallel()
 	acct := account{ID: "123456789012", Partition: "aws"}
-	longest := clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/00000000-0000-0000-0000-000000000000-s999")
-	prefixes := []string{}
-	for len(compactJSON(producerPolicy(longest, append(slices.Clone(prefixes), "x")))) <= maxPolicySize-200 {
-		prefixes = append(prefixes, fmt.Sprintf("p%03d.", len(prefixes)))
-	}
-	room := maxPolicySize - len(compactJSON(producerPolicy(longest, append(slices.Clone(prefixes), ""))))
-	for extra, problemsWanted := range map[int]int{room: 0, room + 1: 1} {
-		list, err := json.Marshal(append(slices.Clone(prefixes), strings.Repeat("z", extra)))
+	check := func(extra int) (size int, err error) {
+		prefixes := []string{strings.Repeat("z", extra)}
+		for i := range 45 {
+			prefixes = append(prefixes, fmt.Sprintf("p%03d.", i))
+		}
+		cfg, err := parseConfig(project, with(map[string]string{"producerTopicPrefixes": compactJSON(prefixes)}))
 		require.NoError(t, err)
-		cfg, err := parseConfig(project, with(map[string]string{"producerTopicPrefixes": string(list)}))
-		require.NoError(t, err)
+		longest := clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/00000000-0000-0000-0000-000000000000-s999")
+		for _, g := range cfg.grants() {
+			size = max(size, len(compactJSON(g.doc(longest))))
+		}
 		var ps problems
 		cfg.verifyPolicySizes(&ps, acct)
-		assert.Len(t, ps, problemsWanted)
+		return size, ps.err()
 	}
+	size, err := check(1)
+	require.NoError(t, err)
+	room := maxPolicySize - size
+	require.Less(t, room, 248, "the case is near the limit")
+	_, err = check(1 + room)
+	assert.NoError(t, err)
+	_, err = check(1 + room + 1)
+	assert.ErrorContains(t, err, "about 1 characters")
 }

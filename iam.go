@@ -15,31 +15,89 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// access is who may do what: the collectors' role, and the policies.
+// access is who may do what: the collectors' role, and the policies that others attach to roles of their own.
 type access struct {
 	Collector          *iam.Role
 	Profile            *iam.InstanceProfile
-	Producer, Consumer *iam.Policy
+	Producer, Operator *iam.Policy
+	Consumer           *iam.Policy            // nil where consumers share no lists
+	Teams              map[string]*iam.Policy // by the team's name
 }
 
-// newAccess declares the role that collectors run under, with exactly the policies they need, and the policy that teams
-// attach to the roles of their consumers.
+// newAccess declares the role that collectors run under, with exactly the policies they need, and the policies that
+// consumers and the platform's operators attach to their own roles.
 func newAccess(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.ServerlessCluster, logs *cloudwatch.LogGroup,
 	provider *aws.Provider,
 ) (access, error) {
-	opt := pulumi.Provider(provider)
-	// policy is a managed policy about what has the ARN.
-	policy := func(name, description string, arn pulumi.StringOutput, doc func(arn string) document) (*iam.Policy, error) {
-		return iam.NewPolicy(ctx, name, &iam.PolicyArgs{
-			Name:        pulumi.String(cfg.iamName(name)),
-			Description: pulumi.String(description),
-			Policy:      arn.ApplyT(func(arn string) string { return compactJSON(doc(arn)) }).(pulumi.StringOutput),
-		}, opt)
+	role, profile, err := newCollector(ctx, cfg, acct, provider)
+	if err != nil {
+		return access{}, err
+	}
+	policies := map[string]*iam.Policy{}
+	for _, g := range cfg.grants() {
+		if policies[g.name], err = newPolicy(ctx, cfg, provider, g.name, g.description, cluster.Arn, func(arn string) document {
+			return g.doc(clusterARN(arn))
+		}); err != nil {
+			return access{}, err
+		}
+	}
+	collectorLogs, err := newPolicy(ctx, cfg, provider, "collector-logs", "Write to the platform's log group", logs.Arn, logsPolicy)
+	if err != nil {
+		return access{}, err
+	}
+	a := access{
+		Collector: role, Profile: profile, Producer: policies["producer"], Operator: policies["operator"],
+		Consumer: policies["consumer"], Teams: map[string]*iam.Policy{},
+	}
+	for _, team := range cfg.teamNames() {
+		a.Teams[team] = policies[teamGrant(team)]
+	}
+	return a, attachExclusively(ctx, role, provider, map[string]*iam.Policy{
+		"control-plane": policies["control-plane"], "producer": a.Producer, "logs": collectorLogs,
+	})
+}
+
+// grant is a managed policy about the cluster, and the lists that it grows with.
+type grant struct {
+	name, description string
+	doc               func(clusterARN) document
+	lists             []list
+}
+
+// grants are the cluster's managed policies.
+func (c Config) grants() []grant {
+	prefixes, groups := c.prefixLists(), c.groupLists()
+	consumer := func(name, description string, prefixes, groups list) grant {
+		return grant{name, description, func(cluster clusterARN) document {
+			return consumerPolicy(cluster, prefixes.names, groups.names)
+		}, []list{prefixes, groups}}
 	}
 
-	var a access
-	var err error
-	if a.Collector, err = iam.NewRole(ctx, "collector", &iam.RoleArgs{
+	grants := []grant{
+		{"control-plane", "Find the brokers of MSK Serverless", func(cluster clusterARN) document {
+			return controlPlanePolicy(cluster, c.Region)
+		}, nil},
+		{"producer", "Create topics and write to them", func(cluster clusterARN) document {
+			return producerPolicy(cluster, c.ProducerTopicPrefixes)
+		}, prefixes[:1]},
+		{"operator", "Administer topics and consumer groups, and no data", func(cluster clusterARN) document {
+			return operatorPolicy(cluster, union(prefixes), union(groups))
+		}, slices.Concat(prefixes, groups)},
+	}
+	if c.sharesConsumers() {
+		grants = append(grants, consumer("consumer", "Read topics in the named consumer groups", prefixes[1], groups[0]))
+	}
+	for i, team := range c.teamNames() {
+		grants = append(grants, consumer(teamGrant(team), "Read the topics of "+team+" in its consumer groups", prefixes[2+i], groups[1+i]))
+	}
+	return grants
+}
+
+func teamGrant(team string) string { return "consumer-" + team }
+
+// newCollector declares the role of the collectors, without policies, and the profile that gives it to their instances.
+func newCollector(ctx *pulumi.Context, cfg Config, acct account, provider *aws.Provider) (*iam.Role, *iam.InstanceProfile, error) {
+	role, err := iam.NewRole(ctx, "collector", &iam.RoleArgs{
 		Name:                pulumi.String(cfg.iamName("collector")),
 		Description:         pulumi.String("Collectors that produce to MSK Serverless"),
 		AssumeRolePolicy:    pulumi.String(compactJSON(ec2Trust())),
@@ -48,39 +106,26 @@ func newAccess(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.Serve
 		InlinePolicies: iam.RoleInlinePolicyArray{iam.RoleInlinePolicyArgs{}},
 		// A policy attached by hand must not stand in the way of destroying the stack.
 		ForceDetachPolicies: pulumi.Bool(true),
-	}, opt); err != nil {
-		return access{}, err
+	}, pulumi.Provider(provider))
+	if err != nil {
+		return nil, nil, err
 	}
-	if a.Profile, err = iam.NewInstanceProfile(ctx, "collector", &iam.InstanceProfileArgs{
+	profile, err := iam.NewInstanceProfile(ctx, "collector", &iam.InstanceProfileArgs{
 		Name: pulumi.String(cfg.iamName("collector")),
-		Role: a.Collector.Name,
-	}, opt); err != nil {
-		return access{}, err
-	}
+		Role: role.Name,
+	}, pulumi.Provider(provider))
+	return role, profile, err
+}
 
-	controlPlane, err := policy("control-plane", "Find the brokers of MSK Serverless", cluster.Arn, func(arn string) document {
-		return controlPlanePolicy(clusterARN(arn), cfg.Region)
-	})
-	if err != nil {
-		return access{}, err
-	}
-	if a.Producer, err = policy("producer", "Create topics and write to them", cluster.Arn, func(arn string) document {
-		return producerPolicy(clusterARN(arn), cfg.ProducerTopicPrefixes)
-	}); err != nil {
-		return access{}, err
-	}
-	if a.Consumer, err = policy("consumer", "Read topics in the named consumer groups", cluster.Arn, func(arn string) document {
-		return consumerPolicy(clusterARN(arn), cfg.ConsumerTopicPrefixes, cfg.ConsumerGroupNames)
-	}); err != nil {
-		return access{}, err
-	}
-	collectorLogs, err := policy("collector-logs", "Write to the platform's log group", logs.Arn, logsPolicy)
-	if err != nil {
-		return access{}, err
-	}
-	return a, attachExclusively(ctx, a.Collector, provider, map[string]*iam.Policy{
-		"control-plane": controlPlane, "producer": a.Producer, "logs": collectorLogs,
-	})
+// newPolicy declares a managed policy about what has the ARN.
+func newPolicy(ctx *pulumi.Context, cfg Config, provider *aws.Provider, name, description string, arn pulumi.StringOutput,
+	doc func(arn string) document,
+) (*iam.Policy, error) {
+	return iam.NewPolicy(ctx, name, &iam.PolicyArgs{
+		Name:        pulumi.String(cfg.iamName(name)),
+		Description: pulumi.String(description),
+		Policy:      arn.ApplyT(func(arn string) string { return compactJSON(doc(arn)) }).(pulumi.StringOutput),
+	}, pulumi.Provider(provider))
 }
 
 // attachExclusively gives the role these policies and no other: one attached by hand is drift, and goes. Each attachment
@@ -190,6 +235,31 @@ func consumerPolicy(cluster clusterARN, prefixes, groups []string) document {
 	)
 }
 
+// operatorPolicy lets the people who run the platform administer topics that begin with one of the prefixes, and the named
+// groups. It gives them no data.
+func operatorPolicy(cluster clusterARN, prefixes, groups []string) document {
+	return policyOf(
+		allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:DescribeCluster"}, []string{string(cluster)}),
+		allow("ManageTopics", []string{
+			"kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
+			"kafka-cluster:DeleteTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
+		}, each(widest(prefixes), cluster.topics)),
+		allow("ManageGroups", []string{"kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(groups, cluster.group)),
+	)
+}
+
+// widest leaves out each prefix that begins with another one, whose topics the other covers.
+func widest(prefixes []string) []string {
+	var kept []string
+	for _, p := range sortedSet(prefixes) {
+		// What covers p sorts before it, and what sorts between begins so too.
+		if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
 // logsPolicy lets a collector write to streams of one log group. Streams are what these actions act on, and their ARN is
 // the group's with :log-stream: and a name (Service Authorization Reference, Amazon CloudWatch Logs).
 func logsPolicy(logGroupARN string) document {
@@ -209,24 +279,32 @@ func each(names []string, arn func(string) string) []string {
 const maxPolicySize = 6144
 
 // verifyPolicySizes finds lists that make a policy too large, with the longest ARN that the cluster can get: its uuid
-// ends in a suffix such as -s1, for which four characters are kept.
+// ends in a suffix such as -s1, for which four characters are kept. The list that takes the most room is the one to
+// shorten, by what the largest of its policies has too much.
 func (c Config) verifyPolicySizes(ps *problems, acct account) {
 	cluster := clusterARN(fmt.Sprintf("arn:%s:kafka:%s:%s:cluster/%s/%s", acct.Partition, c.Region, acct.ID, c.ClusterName,
 		strings.Repeat("f", len("00000000-0000-0000-0000-000000000000-s999"))))
-	check := func(doc document, lists map[string][]string) {
-		size := len(compactJSON(doc))
-		if size <= maxPolicySize {
-			return
-		}
-		// The list that takes the most room is the one to shorten.
-		key := slices.MaxFunc(slices.Sorted(maps.Keys(lists)), func(a, b string) int {
-			return len(strings.Join(lists[a], "")) - len(strings.Join(lists[b], ""))
-		})
-		ps.add(key, fmt.Sprintf("%d entries", len(lists[key])), "shorten the list or its entries by about %d characters: "+
-			"the policy would have %d characters, and IAM takes %d", size-maxPolicySize, size, maxPolicySize)
+	type excess struct {
+		list
+		policy string
+		size   int
 	}
-	check(producerPolicy(cluster, c.ProducerTopicPrefixes), map[string][]string{"producerTopicPrefixes": c.ProducerTopicPrefixes})
-	check(consumerPolicy(cluster, c.ConsumerTopicPrefixes, c.ConsumerGroupNames), map[string][]string{
-		"consumerTopicPrefixes": c.ConsumerTopicPrefixes, "consumerGroupNames": c.ConsumerGroupNames,
-	})
+	var largest []excess
+	for _, g := range c.grants() {
+		size := len(compactJSON(g.doc(cluster)))
+		if size <= maxPolicySize {
+			continue
+		}
+		longest := slices.MaxFunc(g.lists, func(a, b list) int { return len(strings.Join(a.names, "")) - len(strings.Join(b.names, "")) })
+		over := excess{longest, g.name, size}
+		if i := slices.IndexFunc(largest, func(e excess) bool { return e.key == over.key }); i < 0 {
+			largest = append(largest, over)
+		} else if largest[i].size < size {
+			largest[i] = over
+		}
+	}
+	for _, e := range largest {
+		ps.add(e.key, fmt.Sprintf("%d entries", len(e.names)), "shorten the list or its entries by about %d characters: "+
+			"the policy %s would have %d characters, and IAM takes %d", e.size-maxPolicySize, e.policy, e.size, maxPolicySize)
+	}
 }

@@ -127,12 +127,15 @@ func parseConfig(project string, values map[string]string) (Config, error) {
 		if !ok {
 			continue
 		}
-		if err := decode(raw, v.Addr().Interface()); err != nil {
-			ps.add(f.Tag.Get("json"), raw, "%s", err)
+		key := f.Tag.Get("json")
+		if teams, ok := v.Addr().Interface().(*map[string]Team); ok {
+			*teams = decodeTeams(&ps, key, raw)
+		} else if err := decode(raw, v.Addr().Interface()); err != nil {
+			ps.add(key, raw, "%s", err)
 		}
 	}
 	for _, p := range cfg.validate() {
-		unread := slices.ContainsFunc(ps, func(q problem) bool { return q.Key == p.Key })
+		unread := slices.ContainsFunc(ps, func(q problem) bool { return q.Key == p.Key || strings.HasPrefix(p.Key, q.Key+".") })
 		if !unread {
 			ps = append(ps, p)
 		}
@@ -159,6 +162,40 @@ func decode(raw string, into any) error {
 		return fmt.Errorf("write %s", kind(into))
 	}
 	return nil
+}
+
+// decodeTeams reads the teams, each field on its own, so that a problem names the team and the field.
+func decodeTeams(ps *problems, key, raw string) map[string]Team {
+	fields, ok := members(raw)
+	if !ok {
+		ps.add(key, raw, "write a map from each team's name to its topicPrefixes and groupNames")
+	}
+	teams := map[string]Team{}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		var team Team
+		key := key + "." + name
+		settings, ok := members(string(fields[name]))
+		if !ok {
+			ps.add(key, fields[name], "write the team's topicPrefixes and groupNames, two lists")
+		}
+		into := map[string]*[]string{"topicPrefixes": &team.TopicPrefixes, "groupNames": &team.GroupNames}
+		for _, field := range slices.Sorted(maps.Keys(settings)) {
+			if into[field] == nil {
+				ps.add(key+"."+field, settings[field], "no such setting: a team has topicPrefixes and groupNames")
+			} else if err := decode(string(settings[field]), into[field]); err != nil {
+				ps.add(key+"."+field, settings[field], "%s", err)
+			}
+		}
+		teams[name] = team
+	}
+	return teams
+}
+
+// members are the members of a JSON object; null is none.
+func members(raw string) (map[string]json.RawMessage, bool) {
+	var m map[string]json.RawMessage
+	err := json.Unmarshal([]byte(raw), &m)
+	return m, err == nil && m != nil
 }
 
 func kind(of any) string {

@@ -39,6 +39,10 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	export(ctx, cfg, network, logs, cluster, access)
+	monitoring, err := newMonitoring(ctx, cfg, account, cluster, provider)
+	if err != nil {
+		return err
+	}
+	export(ctx, cfg, network, logs, cluster, access, monitoring)
 	return nil
 }

@@ -79,7 +79,6 @@ func (n network) allowEgress(ctx *pulumi.Context, cfg Config, provider *aws.Prov
 	toBrokers := func(from string, group *ec2.SecurityGroup) error {
 		_, err := vpc.NewSecurityGroupEgressRule(ctx, from+"-to-brokers", &vpc.SecurityGroupEgressRuleArgs{
 			SecurityGroupId:           group.ID(),
-			Description:               pulumi.String("Kafka to the brokers"),
 			IpProtocol:                pulumi.String("tcp"),
 			FromPort:                  pulumi.Int(kafkaPort),
 			ToPort:                    pulumi.Int(kafkaPort),

@@ -7,7 +7,9 @@ import (
 )
 
 // export names what scripts and people read from the stack.
-func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGroup, cluster *msk.ServerlessCluster, a access) {
+func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGroup, cluster *msk.ServerlessCluster, a access,
+	m monitoring,
+) {
 	ctx.Export("region", pulumi.String(cfg.Region))
 	ctx.Export("bootstrapBrokersSaslIam", warnIfEmpty(ctx, cluster))
 	ctx.Export("clusterArn", cluster.Arn)
@@ -18,8 +20,19 @@ func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGrou
 	ctx.Export("collectorInstanceProfileName", a.Profile.Name)
 	ctx.Export("collectorRoleArn", a.Collector.Arn)
 	ctx.Export("producerPolicyArn", a.Producer.Arn)
-	ctx.Export("consumerPolicyArn", a.Consumer.Arn)
+	if a.Consumer != nil {
+		ctx.Export("consumerPolicyArn", a.Consumer.Arn)
+	}
+	teams := pulumi.StringMap{}
+	for team, policy := range a.Teams {
+		teams[team] = policy.Arn
+	}
+	ctx.Export("consumerTeamPolicyArns", teams)
+	ctx.Export("operatorPolicyArn", a.Operator.Arn)
 	ctx.Export("brokerLogGroupName", logs.Name)
+	if m.DashboardURL != "" {
+		ctx.Export("dashboardUrl", pulumi.String(m.DashboardURL))
+	}
 }
 
 // warnIfEmpty is the cluster's bootstrap brokers. The provider leaves them empty, and says nothing, where whoever deploys

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// mocks answers the program in place of the engine and records what it registers.
+type mocks struct {
+	mu        sync.Mutex
+	resources map[string]pulumi.MockResourceArgs // by type and name, as shortURN has them
+	lookups   []string
+}
+
+const mockCluster = "arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/1a2b3c4d-0000-0000-0000-000000000000-s1"
+
+func (m *mocks) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resources[shortURN("urn:pulumi:s::p::"+args.TypeToken+"::"+args.Name)] = args
+	out := args.Inputs.Copy()
+	arn := "arn:of:" + args.TypeToken + ":" + args.Name
+	switch {
+	case strings.HasPrefix(args.TypeToken, "aws:msk"):
+		arn = mockCluster
+		out["clusterUuid"] = resource.NewProperty("1a2b3c4d-0000-0000-0000-000000000000-s1")
+		out["bootstrapBrokersSaslIam"] = resource.NewProperty("boot-1a2b3c4d.c2.kafka-serverless.ap-south-1.amazonaws.com:9098")
+	case strings.HasPrefix(args.TypeToken, "aws:cloudwatch/logGroup"):
+		arn = "arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/crypto-stream/broker"
+	}
+	out["arn"] = resource.NewProperty(arn)
+	return args.Name + "-id", out, nil
+}
+
+func (m *mocks) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lookups = append(m.lookups, args.Token)
+	result := args.Args.Copy()
+	set := func(k resource.PropertyKey, v any) { result[k] = resource.NewPropertyValue(v) }
+	switch args.Token {
+	case "aws:index/getCallerIdentity:getCallerIdentity":
+		set("accountId", "123456789012")
+	case "aws:index/getPartition:getPartition":
+		set("partition", "aws")
+	case "aws:ec2/getVpc:getVpc":
+		set("enableDnsHostnames", true)
+		set("enableDnsSupport", true)
+	case "aws:ec2/getSubnet:getSubnet":
+		id := args.Args["id"].StringValue()
+		set("vpcId", "vpc-0a1b2c3d4e5f60718")
+		set("availabilityZone", "ap-south-1"+id[len(id)-1:])
+	}
+	return result, nil
+}
+
+// register runs the program with mocks.
+func register(t *testing.T, changes map[string]string) *mocks {
+	t.Helper()
+	m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
+	err := pulumi.RunErr(deploy, pulumi.WithMocks(project, "test", m), func(info *pulumi.RunInfo) { info.Config = with(changes) })
+	require.NoError(t, err)
+	return m
+}
+
+// in returns a registered resource's input at a path such as "ingress[0].fromPort".
+func (m *mocks) in(t *testing.T, res, path string) any {
+	t.Helper()
+	require.Contains(t, m.resources, res)
+	p, err := resource.ParsePropertyPath(path)
+	require.NoError(t, err)
+	v, _ := p.Get(resource.NewProperty(m.resources[res].Inputs))
+	return v.Mappable()
+}
+
+func TestProgramInputs(t *testing.T) {
+	t.Parallel()
+	m := register(t, map[string]string{
+		"tags":                   `{"Env":"prod"}`,
+		"clientSecurityGroupIds": `["sg-bbbbbbbb","sg-aaaaaaaa"]`,
+		"collectorEgressCidrs":   `["203.0.113.0/24","2001:db8::/32"]`,
+		"logKmsKeyArn":           "arn:aws:kms:ap-south-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+		"assumeRoleArn":          "arn:aws:iam::123456789012:role/MSK-Builder",
+		"allowedAccountIds":      `["123456789012"]`,
+	})
+	for _, c := range []struct {
+		resource, path string
+		want           any
+	}{
+		{"pulumi:providers:aws aws", "region", "ap-south-1"},
+		{"pulumi:providers:aws aws", "defaultTags.tags", map[string]any{"AccessScope": "team-x", "Env": "prod"}},
+		{"pulumi:providers:aws aws", "assumeRole.roleArn", "arn:aws:iam::123456789012:role/MSK-Builder"},
+		{"pulumi:providers:aws aws", "allowedAccountIds", []any{"123456789012"}},
+
+		{"ec2/securityGroup brokers", "name", "crypto-stream-brokers"},
+		{"ec2/securityGroup brokers", "vpcId", "vpc-0a1b2c3d4e5f60718"},
+		{"ec2/securityGroup brokers", "ingress[0].protocol", "tcp"},
+		{"ec2/securityGroup brokers", "ingress[0].fromPort", 9098.},
+		{"ec2/securityGroup brokers", "ingress[0].toPort", 9098.},
+		{"ec2/securityGroup brokers", "ingress[0].securityGroups", []any{"collector-id", "consumer-id", "sg-aaaaaaaa", "sg-bbbbbbbb"}},
+		{"ec2/securityGroup brokers", "ingress[0].cidrBlocks", nil},
+		{"ec2/securityGroup brokers", "ingress[1]", nil},
+		{"ec2/securityGroup brokers", "egress[0].protocol", "-1"},
+		{"ec2/securityGroup brokers", "egress[0].cidrBlocks", []any{"0.0.0.0/0"}},
+		{"ec2/securityGroup collector", "name", "crypto-stream-collector"},
+		{"ec2/securityGroup collector", "ingress", nil},
+		{"ec2/securityGroup collector", "egress", nil},
+		{"ec2/securityGroup consumer", "name", "crypto-stream-consumer"},
+
+		{"vpc/securityGroupEgressRule collector-to-brokers", "securityGroupId", "collector-id"},
+		{"vpc/securityGroupEgressRule collector-to-brokers", "referencedSecurityGroupId", "brokers-id"},
+		{"vpc/securityGroupEgressRule collector-to-brokers", "fromPort", 9098.},
+		{"vpc/securityGroupEgressRule consumer-to-brokers", "securityGroupId", "consumer-id"},
+		{"vpc/securityGroupEgressRule consumer-to-brokers", "referencedSecurityGroupId", "brokers-id"},
+		{"vpc/securityGroupEgressRule collector-to-203.0.113.0/24", "cidrIpv4", "203.0.113.0/24"},
+		{"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "cidrIpv6", "2001:db8::/32"},
+
+		{"cloudwatch/logGroup broker-logs", "name", "/aws/msk/crypto-stream/broker"},
+		{"cloudwatch/logGroup broker-logs", "retentionInDays", 14.},
+		{"cloudwatch/logGroup broker-logs", "kmsKeyId", "arn:aws:kms:ap-south-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+
+		{"msk/serverlessCluster cluster", "clusterName", "crypto-stream"},
+		{"msk/serverlessCluster cluster", "clientAuthentication.sasl.iam.enabled", true},
+		{"msk/serverlessCluster cluster", "vpcConfigs[0].subnetIds", []any{"subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b"}},
+		{"msk/serverlessCluster cluster", "vpcConfigs[0].securityGroupIds", []any{"brokers-id"}},
+
+		{"iam/role collector", "name", "crypto-stream-ap-south-1-collector"},
+		{"iam/role collector", "permissionsBoundary", "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary"},
+		{"iam/role collector", "inlinePolicies", []any{map[string]any{}}},
+		{"iam/role collector", "forceDetachPolicies", true},
+		{"iam/instanceProfile collector", "role", "crypto-stream-ap-south-1-collector"},
+		{"iam/policy producer", "name", "crypto-stream-ap-south-1-producer"},
+		{"iam/rolePolicyAttachment collector-producer", "role", "crypto-stream-ap-south-1-collector"},
+		{"iam/rolePolicyAttachmentsExclusive collector", "roleName", "crypto-stream-ap-south-1-collector"},
+		{"iam/rolePolicyAttachmentsExclusive collector", "policyArns", []any{
+			"arn:of:aws:iam/policy:Policy:control-plane", "arn:of:aws:iam/policy:Policy:collector-logs", "arn:of:aws:iam/policy:Policy:producer",
+		}},
+	} {
+		assert.Equal(t, c.want, m.in(t, c.resource, c.path), "%s: %s", c.resource, c.path)
+	}
+}
+
+// What every resource has in common: no default provider, nothing that the sandbox or a reader would not expect.
+func TestProgramRegisters(t *testing.T) {
+	t.Parallel()
+	m := register(t, nil)
+	want := []string{
+		"cloudwatch/dashboard dashboard", "cloudwatch/logGroup broker-logs",
+		"ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+		"iam/instanceProfile collector",
+		"iam/policy collector-logs", "iam/policy consumer", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+		"iam/role collector",
+		"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs", "iam/rolePolicyAttachment collector-producer",
+		"iam/rolePolicyAttachmentsExclusive collector",
+		"msk/serverlessCluster cluster",
+		"pulumi:providers:aws aws",
+		"vpc/securityGroupEgressRule collector-to-0.0.0.0/0", "vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
+	}
+	var got []string
+	for name, r := range m.resources {
+		got = append(got, name)
+		if name != "pulumi:providers:aws aws" {
+			assert.Contains(t, r.Provider, "::pulumi:providers:aws::aws::", "%s has the explicit provider", name)
+		}
+	}
+	slices.Sort(got)
+	assert.Equal(t, want, got)
+}
+
+func TestProgramProtects(t *testing.T) {
+	t.Parallel()
+	protected := []string{"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "msk/serverlessCluster cluster"}
+	for setting, want := range map[string][]string{"true": protected, "false": nil} {
+		m := register(t, map[string]string{"protect": setting})
+		var got []string
+		for name, r := range m.resources {
+			if r.RegisterRPC.GetProtect() {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		assert.Equal(t, want, got, "protect: %s", setting)
+	}
+}
+
+func TestProgramDependencies(t *testing.T) {
+	t.Parallel()
+	m := register(t, nil)
+	for resource, want := range map[string][]string{
+		"msk/serverlessCluster cluster": {"brokers"},
+		"iam/role collector":            nil,
+		"iam/instanceProfile collector": {"collector"},
+		"iam/policy producer":           {"cluster"},
+		"iam/policy collector-logs":     {"broker-logs"},
+		"iam/rolePolicyAttachmentsExclusive collector": {
+			"collector", "collector-control-plane", "collector-logs", "collector-producer", "collector-logs", "control-plane", "producer",
+		},
+		"vpc/securityGroupEgressRule collector-to-brokers": {"brokers", "collector"},
+	} {
+		var got []string
+		for _, urn := range m.resources[resource].RegisterRPC.GetDependencies() {
+			got = append(got, urn[strings.LastIndex(urn, "::")+2:])
+		}
+		assert.ElementsMatch(t, want, got, resource)
+	}
+}
+
+func TestProgramBoundary(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]any{
+		"MSK-Permission-Boundary":                 "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
+		"arn:aws:iam::123456789012:policy/x/Mine": "arn:aws:iam::123456789012:policy/x/Mine",
+		"none": nil,
+	} {
+		m := register(t, map[string]string{"permissionsBoundary": setting})
+		assert.Equal(t, want, m.in(t, "iam/role collector", "permissionsBoundary"), setting)
+	}
+}
+
+func TestProgramVerifiesTheNetworkOnlyIfAsked(t *testing.T) {
+	t.Parallel()
+	assert.Contains(t, register(t, nil).lookups, "aws:ec2/getVpc:getVpc")
+	assert.NotContains(t, register(t, map[string]string{"verifyNetwork": "false"}).lookups, "aws:ec2/getVpc:getVpc")
+}
