@@ -249,14 +249,14 @@ func (c Config) validateConsumers(ps *problems) {
 	}
 	seen := map[string]string{}
 	for _, name := range c.teamNames() {
-		key, team := "consumerTeams."+name, c.ConsumerTeams[name]
 		ps.match("consumerTeams", name, teamRule)
 		if other, ok := seen[strings.ToLower(name)]; ok {
 			ps.add("consumerTeams", name, "rename it or %s: IAM takes names that differ only by case for one", other)
 		}
 		seen[strings.ToLower(name)] = name
-		validatePrefixes(ps, key+".topicPrefixes", team.TopicPrefixes)
-		validateGroups(ps, key+".groupNames", team.GroupNames)
+		prefixes, groups := c.teamLists(name)
+		validatePrefixes(ps, prefixes.key, prefixes.names)
+		validateGroups(ps, groups.key, groups.names)
 	}
 	c.validateClaims(ps)
 }
@@ -394,20 +394,34 @@ type list struct {
 	names []string
 }
 
-// prefixLists are all lists of topic prefixes, in an order that is always the same.
+// sharedLists are what every consumer may read, and in which groups.
+func (c Config) sharedLists() (prefixes, groups list) {
+	return list{"consumerTopicPrefixes", c.ConsumerTopicPrefixes}, list{"consumerGroupNames", c.ConsumerGroupNames}
+}
+
+// teamLists are what the team may read, and in which groups.
+func (c Config) teamLists(name string) (prefixes, groups list) {
+	key, team := "consumerTeams."+name, c.ConsumerTeams[name]
+	return list{key + ".topicPrefixes", team.TopicPrefixes}, list{key + ".groupNames", team.GroupNames}
+}
+
+// prefixLists are all lists of topic prefixes, and groupLists of consumer groups, in an order that is always the same.
 func (c Config) prefixLists() []list {
-	lists := []list{{"producerTopicPrefixes", c.ProducerTopicPrefixes}, {"consumerTopicPrefixes", c.ConsumerTopicPrefixes}}
+	shared, _ := c.sharedLists()
+	lists := []list{{"producerTopicPrefixes", c.ProducerTopicPrefixes}, shared}
 	for _, name := range c.teamNames() {
-		lists = append(lists, list{"consumerTeams." + name + ".topicPrefixes", c.ConsumerTeams[name].TopicPrefixes})
+		prefixes, _ := c.teamLists(name)
+		lists = append(lists, prefixes)
 	}
 	return lists
 }
 
-// groupLists are all lists of consumer groups, in an order that is always the same.
 func (c Config) groupLists() []list {
-	lists := []list{{"consumerGroupNames", c.ConsumerGroupNames}}
+	_, shared := c.sharedLists()
+	lists := []list{shared}
 	for _, name := range c.teamNames() {
-		lists = append(lists, list{"consumerTeams." + name + ".groupNames", c.ConsumerTeams[name].GroupNames})
+		_, groups := c.teamLists(name)
+		lists = append(lists, groups)
 	}
 	return lists
 }

@@ -17,11 +17,12 @@ import (
 
 // access is who may do what: the collectors' role, and the policies that others attach to roles of their own.
 type access struct {
-	Collector          *iam.Role
-	Profile            *iam.InstanceProfile
-	Producer, Operator *iam.Policy
-	Consumer           *iam.Policy            // nil where consumers share no lists
-	Teams              map[string]*iam.Policy // by the team's name
+	Collector *iam.Role
+	Profile   *iam.InstanceProfile
+	Producer  *iam.Policy
+	Consumer  *iam.Policy            // nil where consumers share no lists
+	Teams     map[string]*iam.Policy // by the team's name
+	Operators []*iam.Policy          // more than one where the names don't fit into one
 }
 
 // newAccess declares the role that collectors run under, with exactly the policies they need, and the policies that
@@ -34,7 +35,7 @@ func newAccess(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.Serve
 		return access{}, err
 	}
 	policies := map[string]*iam.Policy{}
-	for _, g := range cfg.grants() {
+	for _, g := range cfg.grants(cfg.longestARN(acct)) {
 		if policies[g.name], err = newPolicy(ctx, cfg, provider, g.name, g.description, cluster.Arn, func(arn string) document {
 			return g.doc(clusterARN(arn))
 		}); err != nil {
@@ -46,33 +47,29 @@ func newAccess(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.Serve
 		return access{}, err
 	}
 	a := access{
-		Collector: role, Profile: profile, Producer: policies["producer"], Operator: policies["operator"],
-		Consumer: policies["consumer"], Teams: map[string]*iam.Policy{},
+		Collector: role, Profile: profile, Producer: policies["producer"], Consumer: policies["consumer"], Teams: map[string]*iam.Policy{},
 	}
 	for _, team := range cfg.teamNames() {
 		a.Teams[team] = policies[teamGrant(team)]
+	}
+	for i := 0; policies[operatorGrant(i)] != nil; i++ {
+		a.Operators = append(a.Operators, policies[operatorGrant(i)])
 	}
 	return a, attachExclusively(ctx, role, provider, map[string]*iam.Policy{
 		"control-plane": policies["control-plane"], "producer": a.Producer, "logs": collectorLogs,
 	})
 }
 
-// grant is a managed policy about the cluster, and the lists that it grows with.
+// grant is a managed policy about the cluster, and the lists that it is large by.
 type grant struct {
 	name, description string
 	doc               func(clusterARN) document
 	lists             []list
 }
 
-// grants are the cluster's managed policies.
-func (c Config) grants() []grant {
+// grants are the cluster's managed policies; longest is the longest ARN that the cluster can get.
+func (c Config) grants(longest clusterARN) []grant {
 	prefixes, groups := c.prefixLists(), c.groupLists()
-	consumer := func(name, description string, prefixes, groups list) grant {
-		return grant{name, description, func(cluster clusterARN) document {
-			return consumerPolicy(cluster, prefixes.names, groups.names)
-		}, []list{prefixes, groups}}
-	}
-
 	grants := []grant{
 		{"control-plane", "Find the brokers of MSK Serverless", func(cluster clusterARN) document {
 			return controlPlanePolicy(cluster, c.Region)
@@ -80,20 +77,36 @@ func (c Config) grants() []grant {
 		{"producer", "Create topics and write to them", func(cluster clusterARN) document {
 			return producerPolicy(cluster, c.ProducerTopicPrefixes)
 		}, prefixes[:1]},
-		{"operator", "Administer topics and consumer groups, and no data", func(cluster clusterARN) document {
-			return operatorPolicy(cluster, union(prefixes), union(groups))
-		}, slices.Concat(prefixes, groups)},
+	}
+	for i, doc := range operatorPolicies(union(prefixes), union(groups), longest) {
+		grants = append(grants, grant{operatorGrant(i), "Administer topics and consumer groups, and no data", doc, nil})
 	}
 	if c.sharesConsumers() {
-		grants = append(grants, consumer("consumer", "Read topics in the named consumer groups", prefixes[1], groups[0]))
+		shared, in := c.sharedLists()
+		grants = append(grants, consumerGrant("consumer", "Read topics in the named consumer groups", shared, in))
 	}
-	for i, team := range c.teamNames() {
-		grants = append(grants, consumer(teamGrant(team), "Read the topics of "+team+" in its consumer groups", prefixes[2+i], groups[1+i]))
+	for _, team := range c.teamNames() {
+		theirs, in := c.teamLists(team)
+		grants = append(grants, consumerGrant(teamGrant(team), "Read the topics of "+team+" in its consumer groups", theirs, in))
 	}
 	return grants
 }
 
+func consumerGrant(name, description string, prefixes, groups list) grant {
+	return grant{name, description, func(cluster clusterARN) document {
+		return consumerPolicy(cluster, prefixes.names, groups.names)
+	}, []list{prefixes, groups}}
+}
+
 func teamGrant(team string) string { return "consumer-" + team }
+
+// operatorGrant is operator, operator-2, operator-3 and so on.
+func operatorGrant(i int) string {
+	if i == 0 {
+		return "operator"
+	}
+	return fmt.Sprint("operator-", i+1)
+}
 
 // newCollector declares the role of the collectors, without policies, and the profile that gives it to their instances.
 func newCollector(ctx *pulumi.Context, cfg Config, acct account, provider *aws.Provider) (*iam.Role, *iam.InstanceProfile, error) {
@@ -235,17 +248,53 @@ func consumerPolicy(cluster clusterARN, prefixes, groups []string) document {
 	)
 }
 
-// operatorPolicy lets the people who run the platform administer topics that begin with one of the prefixes, and the named
-// groups. It gives them no data.
-func operatorPolicy(cluster clusterARN, prefixes, groups []string) document {
-	return policyOf(
-		allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:DescribeCluster"}, []string{string(cluster)}),
-		allow("ManageTopics", []string{
-			"kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
-			"kafka-cluster:DeleteTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
-		}, each(widest(prefixes), cluster.topics)),
-		allow("ManageGroups", []string{"kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(groups, cluster.group)),
-	)
+// operatorPolicies let the people who run the platform administer topics that begin with one of the prefixes, and the
+// named groups. They give them no data. They name every prefix and group of the stack, which one policy may be too small
+// for: the names are spread over as many as it takes, and the first one lets connect.
+func operatorPolicies(prefixes, groups []string, longest clusterARN) []func(clusterARN) document {
+	type part struct {
+		first            bool
+		prefixes, groups []string
+	}
+	doc := func(p part, cluster clusterARN) document {
+		var statements []statement
+		if p.first {
+			statements = append(statements, allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:DescribeCluster"}, []string{string(cluster)}))
+		}
+		if len(p.prefixes) > 0 {
+			statements = append(statements, allow("ManageTopics", []string{
+				"kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
+				"kafka-cluster:DeleteTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
+			}, each(p.prefixes, cluster.topics)))
+		}
+		if len(p.groups) > 0 {
+			statements = append(statements, allow("ManageGroups", []string{"kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(p.groups, cluster.group)))
+		}
+		return policyOf(statements...)
+	}
+
+	parts := []part{{first: true}}
+	add := func(more func(*part)) {
+		grown := parts[len(parts)-1]
+		if more(&grown); len(compactJSON(doc(grown, longest))) > maxPolicySize {
+			grown = part{}
+			more(&grown)
+			parts = append(parts, part{})
+		}
+		parts[len(parts)-1] = grown
+	}
+	for _, prefix := range widest(prefixes) {
+		add(func(p *part) { p.prefixes = append(p.prefixes, prefix) })
+	}
+	for _, group := range sortedSet(groups) {
+		add(func(p *part) { p.groups = append(p.groups, group) })
+	}
+
+	docs := make([]func(clusterARN) document, len(parts))
+	for i, p := range parts {
+		docs[i] = func(cluster clusterARN) document { return doc(p, cluster) }
+	}
+	return docs
 }
 
 // widest leaves out each prefix that begins with another one, whose topics the other covers.
@@ -278,33 +327,24 @@ func each(names []string, arn func(string) string) []string {
 // maxPolicySize is the number of characters, white space not counted, that a managed policy takes (IAM quotas).
 const maxPolicySize = 6144
 
-// verifyPolicySizes finds lists that make a policy too large, with the longest ARN that the cluster can get: its uuid
-// ends in a suffix such as -s1, for which four characters are kept. The list that takes the most room is the one to
-// shorten, by what the largest of its policies has too much.
-func (c Config) verifyPolicySizes(ps *problems, acct account) {
-	cluster := clusterARN(fmt.Sprintf("arn:%s:kafka:%s:%s:cluster/%s/%s", acct.Partition, c.Region, acct.ID, c.ClusterName,
+// longestARN is the longest that the cluster can get: its uuid ends in a suffix such as -s1, for which four characters
+// are kept.
+func (c Config) longestARN(acct account) clusterARN {
+	return clusterARN(fmt.Sprintf("arn:%s:kafka:%s:%s:cluster/%s/%s", acct.Partition, c.Region, acct.ID, c.ClusterName,
 		strings.Repeat("f", len("00000000-0000-0000-0000-000000000000-s999"))))
-	type excess struct {
-		list
-		policy string
-		size   int
-	}
-	var largest []excess
-	for _, g := range c.grants() {
-		size := len(compactJSON(g.doc(cluster)))
+}
+
+// verifyPolicySizes finds lists that would make a policy too large. The list that takes the most room in it is the one
+// to shorten.
+func (c Config) verifyPolicySizes(ps *problems, acct account) {
+	longest := c.longestARN(acct)
+	for _, g := range c.grants(longest) {
+		size := len(compactJSON(g.doc(longest)))
 		if size <= maxPolicySize {
 			continue
 		}
-		longest := slices.MaxFunc(g.lists, func(a, b list) int { return len(strings.Join(a.names, "")) - len(strings.Join(b.names, "")) })
-		over := excess{longest, g.name, size}
-		if i := slices.IndexFunc(largest, func(e excess) bool { return e.key == over.key }); i < 0 {
-			largest = append(largest, over)
-		} else if largest[i].size < size {
-			largest[i] = over
-		}
-	}
-	for _, e := range largest {
-		ps.add(e.key, fmt.Sprintf("%d entries", len(e.names)), "shorten the list or its entries by about %d characters: "+
-			"the policy %s would have %d characters, and IAM takes %d", e.size-maxPolicySize, e.policy, e.size, maxPolicySize)
+		largest := slices.MaxFunc(g.lists, func(a, b list) int { return len(strings.Join(a.names, "")) - len(strings.Join(b.names, "")) })
+		ps.add(largest.key, fmt.Sprintf("%d entries", len(largest.names)), "shorten the list or its entries by about %d characters: "+
+			"the policy %s would have %d characters, and IAM takes %d", size-maxPolicySize, g.name, size, maxPolicySize)
 	}
 }

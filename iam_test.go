@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,6 +44,34 @@ func TestPolicyDocuments(t *testing.T) {
 			t.Parallel()
 			assert.JSONEq(t, c.want, compactJSON(c.doc))
 		})
+	}
+}
+
+// What doesn't fit into one policy of the operators' is spread over several, each within IAM's limit, and nothing is lost.
+func TestOperatorPolicies(t *testing.T) {
+	t.Parallel()
+	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/00000000-0000-0000-0000-000000000000-s999")
+	names := func(n int, format string) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprintf(format, i))
+		}
+		return names
+	}
+	for _, c := range []struct{ prefixes, groups, policies int }{{1, 1, 1}, {1, 0, 1}, {20, 20, 1}, {60, 1, 2}, {1, 60, 2}, {200, 400, 10}} {
+		docs := operatorPolicies(names(c.prefixes, "p%03d."), names(c.groups, "g%03d"), cluster)
+		assert.Len(t, docs, c.policies, "%d prefixes, %d groups", c.prefixes, c.groups)
+		named := map[string]bool{}
+		for i, doc := range docs {
+			assert.LessOrEqual(t, len(compactJSON(doc(cluster))), maxPolicySize)
+			for _, s := range doc(cluster).Statement {
+				assert.Equal(t, i == 0, s.Sid == "Connect" || i == 0, "only the first lets connect")
+				assert.NotEmpty(t, s.Resource)
+				for _, r := range s.Resource {
+					named[r] = true
+				}
+			}
+		}
+		assert.Len(t, named, 1+c.prefixes+c.groups)
 	}
 }
 

@@ -36,9 +36,9 @@ var outputShapes = map[string]string{
 	"producerPolicyArn":            `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-producer`,
 	"consumerPolicyArn":            `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer`,
 	"operatorPolicyArn":            `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-operator`,
+	"operatorPolicyArns":           `\[arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-operator\]`,
 	"brokerLogGroupName":           `/aws/msk/crypto-stream/broker`,
 	"consumerTeamPolicyArns":       `map\[\]`,
-	"dashboardUrl":                 `https://.*dashboards.*crypto-stream.*`,
 }
 
 func TestLifecycle(t *testing.T) {

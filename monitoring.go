@@ -13,12 +13,16 @@ import (
 
 // monitoring is where people look.
 type monitoring struct {
-	DashboardURL string // empty in a partition whose console isn't known
+	DashboardURL string // empty without a dashboard, and in a partition whose console isn't known
 }
 
-// newMonitoring declares the dashboard and, where a topic is configured to tell, the alarms. Topics aren't known here, and
-// groups come and go, so all of it asks CloudWatch by query.
+// newMonitoring declares the dashboard and the alarms, where a topic is configured to tell; CloudWatch charges for both,
+// and an environment that nobody is told of needs neither. Topics aren't known here, and groups come and go, so all of it
+// asks CloudWatch by query.
 func newMonitoring(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.ServerlessCluster, provider *aws.Provider) (monitoring, error) {
+	if cfg.AlarmTopicARN == "" {
+		return monitoring{}, nil
+	}
 	if _, err := cloudwatch.NewDashboard(ctx, "dashboard", &cloudwatch.DashboardArgs{
 		DashboardName: pulumi.String(cfg.dashboardName()),
 		DashboardBody: pulumi.String(compactJSON(cfg.dashboard())),
@@ -60,7 +64,7 @@ func newAlarm(ctx *pulumi.Context, cfg Config, a alarm, cluster *msk.ServerlessC
 
 // period is that of every query, in seconds. MSK publishes the rates once a minute, a data point for each partition: their
 // sum over one minute is the rate; over a longer period it is too high (MSK guide, "Monitor serverless clusters").
-const period = 300
+const period = 60
 
 // The quotas of a serverless cluster, in bytes per second (MSK guide, "MSK Serverless quota": 200 and 400 MBps).
 const (

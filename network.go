@@ -30,7 +30,10 @@ func newNetwork(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (networ
 			VpcId:       pulumi.String(cfg.VPCID),
 			Ingress:     ingress,
 			Egress:      egress,
-		}, append(opts, pulumi.Provider(provider), pulumi.DeleteBeforeReplace(true))...)
+		}, append(opts, pulumi.Provider(provider),
+			// Where the VPC or the region changes, the new group can have the same name, and the old one can't go before
+			// the brokers' rules have let go of it.
+			pulumi.DeleteBeforeReplace(false))...)
 	}
 
 	collector, err := group("collector", "Collectors: EC2 instances that produce to the brokers", nil, nil)

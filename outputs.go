@@ -28,7 +28,12 @@ func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGrou
 		teams[team] = policy.Arn
 	}
 	ctx.Export("consumerTeamPolicyArns", teams)
-	ctx.Export("operatorPolicyArn", a.Operator.Arn)
+	operators := pulumi.StringArray{}
+	for _, policy := range a.Operators {
+		operators = append(operators, policy.Arn)
+	}
+	ctx.Export("operatorPolicyArn", operators[0])
+	ctx.Export("operatorPolicyArns", operators)
 	ctx.Export("brokerLogGroupName", logs.Name)
 	if m.DashboardURL != "" {
 		ctx.Export("dashboardUrl", pulumi.String(m.DashboardURL))

@@ -152,7 +152,7 @@ func TestProgramRegisters(t *testing.T) {
 	t.Parallel()
 	m := register(t, nil)
 	want := []string{
-		"cloudwatch/dashboard dashboard", "cloudwatch/logGroup broker-logs",
+		"cloudwatch/logGroup broker-logs",
 		"ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
 		"iam/instanceProfile collector",
 		"iam/policy collector-logs", "iam/policy consumer", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",

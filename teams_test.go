@@ -91,6 +91,20 @@ func TestTeamsRefused(t *testing.T) {
 	}
 }
 
+// What could not be read is not held against the rules as well.
+func TestTeamsUnreadAreReportedOnce(t *testing.T) {
+	t.Parallel()
+	for _, teams := range []string{
+		`{"quant":null}`, `{"quant":["a."]}`, `{"quant":{"topicPrefixes":["a."],"groupNames":"g"}}`,
+		`{"quant":{"topicPrefixes":[7],"groupNames":["g"]}}`,
+	} {
+		_, err := parseConfig(project, with(map[string]string{"consumerTeams": teams}))
+		var ps problems
+		require.ErrorAs(t, err, &ps)
+		assert.Len(t, ps, 1, "%s: %s", teams, ps)
+	}
+}
+
 // The shared lists are a pair: one alone is a mistake, and both may only be left out for teams.
 func TestSharedConsumersArePairs(t *testing.T) {
 	t.Parallel()
@@ -139,35 +153,33 @@ func TestTeamsPolicySizes(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		teams map[string]Team
-		want  []string
+		want  []string // keys, and the policy that is too large
 	}{
 		{"fits", map[string]Team{"a": good}, nil},
 		{
 			"one team's groups",
 			map[string]Team{"a": good, "b": {[]string{"b."}, names(60, strings.Repeat("g", 100)+"%d")}},
-			[]string{"consumerTeams.b.groupNames"},
+			[]string{"consumerTeams.b.groupNames consumer-b"},
 		},
 		{
 			"one team's prefixes",
 			map[string]Team{"a": good, "b": {names(60, strings.Repeat("p", 100)+"%02d."), []string{"h"}}},
-			[]string{"consumerTeams.b.topicPrefixes"},
+			[]string{"consumerTeams.b.topicPrefixes consumer-b"},
 		},
 		{
 			"two teams",
 			map[string]Team{
 				"a": {[]string{"a."}, names(60, strings.Repeat("g", 90)+"%d")}, "b": {[]string{"b."}, names(60, strings.Repeat("h", 100)+"%d")},
 			},
-			[]string{"consumerTeams.b.groupNames", "consumerTeams.a.groupNames"},
-		},
-		{
-			"all teams together, for operators",
-			map[string]Team{
-				"a": {[]string{"a."}, names(21, "a%d")}, "b": {[]string{"b."}, names(22, "bb%d")}, "c": {[]string{"c."}, names(21, "c%d")},
-			},
-			[]string{"consumerTeams.b.groupNames"},
+			[]string{"consumerTeams.a.groupNames consumer-a", "consumerTeams.b.groupNames consumer-b"},
 		},
 		{
 			"prefixes that others cover", map[string]Team{"a": {append(names(40, "exchg.%d."), "exchg."), []string{"g"}}}, nil,
+		},
+		{
+			"more of them than the team's own policy takes",
+			map[string]Team{"a": {append(names(60, "exchg.%d."), "exchg."), []string{"g"}}},
+			[]string{"consumerTeams.a.topicPrefixes consumer-a"},
 		},
 	} {
 		cfg, err := parseConfig(project, validConfig())
@@ -176,18 +188,21 @@ func TestTeamsPolicySizes(t *testing.T) {
 		require.Empty(t, cfg.validate())
 		var ps problems
 		cfg.verifyPolicySizes(&ps, acct)
-		var keys []string
+		var got []string
 		for _, p := range ps {
-			keys = append(keys, p.Key)
+			_, rest, _ := strings.Cut(p.Want, "the policy ")
+			policy, _, _ := strings.Cut(rest, " ")
+			got = append(got, p.Key+" "+policy)
 		}
-		assert.Equal(t, c.want, keys, c.name)
+		assert.Equal(t, c.want, got, c.name)
 	}
 }
 
 func TestOperatorPolicyDocument(t *testing.T) {
 	t.Parallel()
 	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1")
-	doc := operatorPolicy(cluster, []string{"trades.", "exchg.okx.", "exchg.", "trades.", "exchg"}, []string{"b", "a", "b"})
+	docs := operatorPolicies([]string{"trades.", "exchg.okx.", "exchg.", "trades.", "exchg"}, []string{"b", "a", "b"}, cluster)
+	require.Len(t, docs, 1)
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[
 		{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:DescribeCluster"],
 		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1"]},
@@ -197,7 +212,7 @@ func TestOperatorPolicyDocument(t *testing.T) {
 		             "arn:aws:kafka:ap-south-1:123456789012:topic/md/1a2b-s1/trades.*"]},
 		{"Sid":"ManageGroups","Effect":"Allow","Action":["kafka-cluster:DeleteGroup","kafka-cluster:DescribeGroup"],
 		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/a",
-		             "arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/b"]}]}`, compactJSON(doc))
+		             "arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/b"]}]}`, compactJSON(docs[0](cluster)))
 }
 
 func TestWidestPrefixes(t *testing.T) {

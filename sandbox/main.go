@@ -124,6 +124,7 @@ func environ(inherited []string, root, attach string) map[string]string {
 	env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true" // or every command tries to download the provider
 	env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
 	env["PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK"] = "true"
+	env["PULUMI_OPTION_GENERATE_CODE"] = "false"                  // `pulumi import` would ask for the provider's schema, which the stand-in lacks
 	env["PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS"] = "true" // they would pile up
 	if !strings.Contains(env["GOFLAGS"], "-buildvcs=") {
 		env["GOFLAGS"] = strings.TrimSpace(env["GOFLAGS"] + " -buildvcs=false") // the program is built outside git, too

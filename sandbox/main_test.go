@@ -24,6 +24,7 @@ func TestEnviron(t *testing.T) {
 				"PATH": "/repo/bin:/usr/bin", "PULUMI_DEBUG_PROVIDERS": "aws:1234", "PULUMI_CONFIG_PASSPHRASE": "",
 				"PULUMI_BACKEND_URL": "file:///repo/.sandbox/state", "GOFLAGS": "-buildvcs=false",
 				"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "PULUMI_SKIP_UPDATE_CHECK": "true",
+				"PULUMI_OPTION_GENERATE_CODE": "false",
 			},
 			nil,
 		},
