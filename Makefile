@@ -10,8 +10,10 @@ export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
 PULUMI := $(if $(shell scripts/recent-pulumi),,bin/pulumi bin/pulumi-language-go)
 SANDBOX := go run ./sandbox
 LINTERS := bin/.linters
+EXAMPLE := examples/collector
+SCRIPTS = $(shell grep -lrE '^\#!.*sh$$|shellcheck shell=' scripts .ci tools/pulumi-language-go)
 
-.PHONY: help up preview down test lint fmt tools clean
+.PHONY: help up preview down test reliability fuzz lint fmt tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,17 +31,28 @@ down: tools ## destroy the sandbox stack
 	$(SANDBOX) pulumi destroy --stack sandbox --yes
 
 test: tools ## run every test, those that drive the real engine too
+	go -C $(EXAMPLE) test ./...
 	go test ./...
 
-lint: $(LINTERS) ## check formatting, go vet, staticcheck
+reliability: tools ## run every test with its tables whole and the fuzzer, and write docs/evidence.md
+	scripts/reliability
+
+# The first time, all that the program is made of is compiled anew for the fuzzer, which takes minutes.
+fuzz: ## give the configuration and the policies a minute of random input
+	go test -run '^$$' -fuzz FuzzConfig -fuzztime 1m .
+
+lint: $(LINTERS) ## check formatting, go vet, staticcheck, the workflows and the shell scripts
 	@diff=$$(bin/gofumpt -l .); [[ -z $$diff ]] || { echo "not formatted (make fmt):"; echo "$$diff"; exit 1; }
-	go vet ./...
-	bin/staticcheck ./...
+	for module in . $(EXAMPLE); do (cd $$module && go vet ./... && $(CURDIR)/bin/staticcheck ./...); done
+	bin/actionlint
+	@command -v shellcheck >/dev/null || { echo "make lint needs shellcheck: apt-get install shellcheck, or https://www.shellcheck.net"; exit 1; }
+	shellcheck $(SCRIPTS)
+	bin/shfmt -i 2 -ci -d $(SCRIPTS)
 
 fmt: $(LINTERS) ## format the Go code
 	bin/gofumpt -w .
 
-tools: $(PULUMI) ## build the Pulumi CLI and its Go language host, unless a recent pulumi is on PATH
+tools: $(PULUMI) bin/gojq ## build what the scripts need: gojq, and unless a recent pulumi is on PATH, the CLI and its Go language host
 
 clean: ## remove what was built, and the sandbox with its state
 	rm -rf bin .sandbox
@@ -54,6 +67,10 @@ bin/pulumi-language-go: tools/pulumi-language-go/go.mod tools/pulumi-language-go
 	@echo "Building Pulumi's Go language host from Go modules into bin/: about half a minute, once."
 	go -C tools/pulumi-language-go build -ldflags '-s -w' -o ../../bin/pulumi-language-go-real github.com/pulumi/pulumi/sdk/v3/go/pulumi-language-go
 	cp tools/pulumi-language-go/pulumi-language-go $@
+
+bin/gojq: tools/gojq/go.mod
+	go -C tools/gojq build -ldflags '-s -w' -o ../../bin/ tool
+	@touch $@
 
 $(LINTERS): tools/lint/go.mod
 	@echo "Building the linters from Go modules into bin/: about a minute, once."

@@ -27,10 +27,21 @@ type change struct {
 	watched  bool // the row starts from a stack with alarms
 }
 
+// What is attached may be a proxy that takes a provider with other settings for the same one.
+const otherProvider = "it changes the provider's own settings"
+
+// retagged is a row that changes the tags that the provider puts on everything.
+func retagged(what string, set map[string]string) change {
+	return change{what: what, set: set, steps: steps("update", tagged...), embedded: otherProvider}
+}
+
 // watched is a row that starts from a stack with alarms.
 func watched(what string, set map[string]string, steps []string) change {
-	return change{what: what, set: set, steps: steps, watched: true, embedded: "the emulator behind it can't make alarms"}
+	return change{what: what, set: set, steps: steps, watched: true, embedded: noAlarms}
 }
+
+// The emulator that is known to stand behind the real provider doesn't speak CloudWatch's protocol for these.
+const noAlarms = "it needs alarms"
 
 func alarmsNamed(names ...string) []string {
 	var alarms []string
@@ -102,15 +113,15 @@ func changesOf(groups []string) []change {
 	}
 	one := func(key, value string) map[string]string { return map[string]string{key: value} }
 	return []change{
-		{what: "`tags`: one added", set: one("tags", `{"Project":"CryptoData","Env":"prod","Team":"md"}`), steps: steps("update", tagged...)},
-		{what: "`tags`: one changed", set: one("tags", `{"Project":"CryptoData","Env":"dev"}`), steps: steps("update", tagged...)},
-		{what: "`tags`: one removed", set: one("tags", `{"Env":"prod"}`), steps: steps("update", tagged...)},
+		retagged("`tags`: one added", one("tags", `{"Project":"CryptoData","Env":"prod","Team":"md"}`)),
+		retagged("`tags`: one changed", one("tags", `{"Project":"CryptoData","Env":"dev"}`)),
+		retagged("`tags`: one removed", one("tags", `{"Env":"prod"}`)),
 		{what: "`tags`: reordered", set: one("tags", `{"Env":"prod","Project":"CryptoData"}`)},
-		{what: "`accessScope`: changed", set: one("accessScope", "team-y"), steps: steps("update", tagged...)},
+		retagged("`accessScope`: changed", one("accessScope", "team-y")),
 
 		{
 			what: "`aws:region`, and with it `logKmsKeyArn`: changed", set: map[string]string{"aws:region": "eu-west-1", "logKmsKeyArn": unset}, steps: steps("replace", namedForCluster...),
-			embedded: "the real provider is asked through a proxy that finds no difference between two providers",
+			embedded: otherProvider,
 		},
 		{what: "`clusterName`: changed", set: one("clusterName", "renamed"), steps: steps("replace", namedForCluster...)},
 		{
@@ -162,6 +173,7 @@ func changesOf(groups []string) []change {
 			steps: slices.Concat(steps("create", "cloudwatch/dashboard dashboard"), steps("create", alarmsNamed("ingress", "egress", "silence",
 				"lag-messages-alpha-a", "lag-seconds-alpha-a", "lag-messages-alpha-b", "lag-seconds-alpha-b", "lag-messages-team-quant", "lag-seconds-team-quant",
 				"lag-messages-team-research", "lag-seconds-team-research")...)),
+			embedded: noAlarms,
 		},
 
 		watched("`alarmTopicArn`: removed", one("alarmTopicArn", unset), slices.Concat(steps("delete", "cloudwatch/dashboard dashboard"),
@@ -268,7 +280,12 @@ func TestChanges(t *testing.T) {
 	rows := changesOf(groups)
 	var alarmed *stack
 	if attached() {
-		rows = slices.DeleteFunc(rows, func(c change) bool { return c.embedded != "" })
+		rows = slices.DeleteFunc(rows, func(c change) bool {
+			if c.embedded != "" {
+				t.Logf("left out, because %s: %s", c.embedded, c.what)
+			}
+			return c.embedded != ""
+		})
 	} else {
 		alarmed = newStack(t, with(map[string]string{"protect": "false", "alarmTopicArn": onCall, "consumerGroupNames": `["team-quant"]`}))
 		alarmed.up(t)
@@ -302,7 +319,7 @@ func TestChanges(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d of %d rows agree", agreed, len(rows))
+	evidence(t, "changes whose plan is the documented one", fmt.Sprintf("%d of %d", agreed, len(rows)))
 }
 
 // Turning protection off and replacing can happen in one update: Pulumi does not refuse it, so the scripts and the docs

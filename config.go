@@ -43,6 +43,7 @@ type Config struct {
 	AssumeRoleARN       string            `json:"assumeRoleArn"`
 	AllowedAccountIDs   []string          `json:"allowedAccountIds"`
 	Protect             bool              `json:"protect"`
+	Adopted             bool              `json:"adopted"`
 }
 
 // Team is what one team of consumers may read, and the groups it reads in.
@@ -92,8 +93,8 @@ var (
 	// Kafka takes any group name; here it becomes part of an IAM resource, where *, ? and ${ would widen it, and of an
 	// alarm's query, which quotes would end.
 	groupNameRule = rule{
-		regexp.MustCompile(`^[!#-&()+->@-\[\]-~]{1,255}$`),
-		`write 1 to 255 ASCII characters, the group's exact name, without spaces, quotes, \, *, ? or ${`,
+		regexp.MustCompile(`^[!#-&()+.\-/0-9:;<=>@-\[\]-~]{1,255}$`),
+		`write 1 to 255 ASCII characters, the group's exact name, without spaces, commas, quotes, \, *, ? or ${`,
 	}
 	// The name ends the team's policy's, so it has a part of IAM's characters.
 	teamRule = rule{
@@ -164,10 +165,11 @@ func (c Config) validate() problems {
 }
 
 func (c Config) validateClusterName(ps *problems) {
-	// A role's name takes 64 characters (IAM quotas), fewer than any other name that begins with the cluster's.
+	// A role's name takes 64 characters (IAM quotas), fewer than any other name that begins with the cluster's. An adopted
+	// role has a name of its own.
 	longest := c.iamName("collector")
 	room := 64 - (len(longest) - len(c.ClusterName))
-	if ps.match("clusterName", c.ClusterName, clusterNameRule) && len(c.ClusterName) > room {
+	if ps.match("clusterName", c.ClusterName, clusterNameRule) && len(c.ClusterName) > room && !c.Adopted {
 		ps.add("clusterName", c.ClusterName, "write at most %d characters: IAM's limit for the role %q is 64", room, longest)
 	}
 }

@@ -201,6 +201,7 @@ var badConfigs = []badConfig{
 	{"group with a variable", "consumerGroupNames", `["${aws:username}"]`, "exact name"},
 	{"group with a variable after a dollar", "consumerGroupNames", `["a$${aws:username}"]`, "exact name"},
 	{"group with a space", "consumerGroupNames", `["team quant"]`, "without spaces"},
+	{"group with a comma", "consumerGroupNames", `["team,quant"]`, "without spaces, commas"},
 	{"group with a quote", "consumerGroupNames", `["team\"quant"]`, "exact name"},
 	{"group with a newline", "consumerGroupNames", `["team-quant\n"]`, `"team-quant\n"`},
 	{"group with a Cyrillic a", "consumerGroupNames", `["teаm-quant"]`, "ASCII"},

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +45,9 @@ var drifts = []drift{
 	{
 		"the brokers' ingress closed",
 		[]string{"ec2 revoke-security-group-ingress --group-id $brokerSecurityGroupId --ip-permissions " +
-			`[{"IpProtocol":"tcp","FromPort":9098,"ToPort":9098,"UserIdGroupPairs":[{"GroupId":"$collectorSecurityGroupId"},{"GroupId":"$consumerSecurityGroupId"}]}]`},
+			`'[{"IpProtocol":"tcp","FromPort":9098,"ToPort":9098,"UserIdGroupPairs":[{"GroupId":"$collectorSecurityGroupId",` +
+			`"Description":"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"},{"GroupId":"$consumerSecurityGroupId",` +
+			`"Description":"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"}]}]'`},
 		func(s *aws.State, out map[string]string) {
 			g := s.SecurityGroups[out["brokerSecurityGroupId"]]
 			g.Rules = slices.DeleteFunc(g.Rules, func(r *aws.Rule) bool { return !r.Egress })
@@ -198,14 +202,15 @@ func TestDriftIsRepaired(t *testing.T) {
 	if cloud != nil {
 		assert.Len(t, cloud.Snapshot().Clusters, 1)
 	}
-	t.Logf("%d of %d drifts found and repaired", repaired, len(drifts))
+	evidence(t, "drifts found and repaired", fmt.Sprintf("%d of %d", repaired, len(drifts)))
 }
 
 // awsCLI runs a command of the AWS CLI against the emulator that stands behind an attached provider.
 func awsCLI(t *testing.T, line string, out map[string]string) {
 	t.Helper()
-	args := strings.Fields(line)
+	args := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(line, -1)
 	for i, a := range args {
+		a = strings.Trim(a, "'")
 		for k, v := range out {
 			a = strings.ReplaceAll(a, "$"+k, v)
 		}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/msk"
@@ -37,6 +38,10 @@ var outputShapes = map[string]string{
 	"consumerPolicyArn":            `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer`,
 	"operatorPolicyArn":            `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-operator`,
 	"operatorPolicyArns":           `\[arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-operator\]`,
+	"producerTopicPrefixes":        `\[exchg\. trades\.\]`,
+	"consumerTopicPrefixes":        `\[exchg\.\]`,
+	"consumerGroupNames":           `\[team-quant team-research\]`,
+	"consumerTeams":                `map\[\]`,
 	"brokerLogGroupName":           `/aws/msk/crypto-stream/broker`,
 	"consumerTeamPolicyArns":       `map\[\]`,
 }
@@ -176,10 +181,38 @@ func TestRefusalsChangeNothing(t *testing.T) {
 			for _, want := range c.want {
 				assert.Contains(t, out, want)
 			}
+			assert.NotContains(t, out, "rpc error", "what AWS said, and not how it reached us")
 			assert.Empty(t, s.changes())
 			assert.Empty(t, s.cloud.Changed())
 		})
 	}
+}
+
+// Every bad configuration is refused by the CLI or by the program that it runs, and AWS is not asked to change anything.
+func TestBadConfigurationsChangeNothing(t *testing.T) {
+	t.Parallel()
+	every := 12
+	if thorough() {
+		every = 1
+	}
+	var refused atomic.Int64
+	t.Run("rows", func(t *testing.T) {
+		for i, c := range badConfigs {
+			if i%every != 0 {
+				continue
+			}
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				s := newStack(t, with(map[string]string{c.key: c.value}))
+				out := s.fails(t, "up", "--yes", "--skip-preview")
+				assert.Contains(t, out, c.key)
+				assert.Empty(t, s.changes())
+				assert.Empty(t, s.cloud.Changed())
+				refused.Add(1)
+			})
+		}
+	})
+	evidence(t, "bad configurations refused by the real CLI and engine, with no change to AWS", fmt.Sprintf("%d of %d", refused.Load(), (len(badConfigs)+every-1)/every))
 }
 
 func TestServerlessStillHasNoLogging(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/texttheater/golang-levenshtein/levenshtein"
@@ -32,6 +33,17 @@ type problems []problem
 
 func (ps *problems) add(key string, value any, want string, args ...any) {
 	*ps = append(*ps, problem{key, value, fmt.Sprintf(want, args...)})
+}
+
+// sideBySide runs checks that wait for AWS all at once, and adds the problems in the order of the checks.
+func (ps *problems) sideBySide(checks ...func(*problems)) {
+	found := make([]problems, len(checks))
+	var running sync.WaitGroup
+	for i, check := range checks {
+		running.Go(func() { check(&found[i]) })
+	}
+	running.Wait()
+	*ps = append(*ps, slices.Concat(found...)...)
 }
 
 func (ps problems) Error() string {

@@ -15,6 +15,9 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := keepNames(ctx, cfg); err != nil {
+		return err
+	}
 	provider, err := newProvider(ctx, cfg)
 	if err != nil {
 		return err

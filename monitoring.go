@@ -39,6 +39,11 @@ func newMonitoring(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.S
 
 func newAlarm(ctx *pulumi.Context, cfg Config, a alarm, cluster *msk.ServerlessCluster, provider *aws.Provider) error {
 	tell := pulumi.Array{pulumi.String(cfg.AlarmTopicARN)}
+	opts := []pulumi.ResourceOption{pulumi.Provider(provider)}
+	if a.missing == "breaching" {
+		// Before there is a cluster there is no data.
+		opts = append(opts, pulumi.DependsOn([]pulumi.Resource{cluster}))
+	}
 	_, err := cloudwatch.NewMetricAlarm(ctx, a.name, &cloudwatch.MetricAlarmArgs{
 		Name:               pulumi.String(alarmName(cfg.ClusterName, a.name)),
 		AlarmDescription:   pulumi.String(a.description),
@@ -56,9 +61,7 @@ func newAlarm(ctx *pulumi.Context, cfg Config, a alarm, cluster *msk.ServerlessC
 		}},
 		AlarmActions: tell,
 		OkActions:    tell,
-	}, pulumi.Provider(provider),
-		// Before there is a cluster there is silence.
-		pulumi.DependsOn([]pulumi.Resource{cluster}))
+	}, opts...)
 	return err
 }
 

@@ -118,33 +118,42 @@ func (n network) allowEgress(ctx *pulumi.Context, cfg Config, provider *aws.Prov
 // verifyNetwork finds a VPC or subnets that a serverless cluster can't be put in: it needs DNS hostnames and resolution
 // on, and subnets in two Availability Zones or more (MSK guide, "Create a cluster").
 func (c Config) verifyNetwork(ctx *pulumi.Context, ps *problems, provider *aws.Provider) {
-	const escape = "or set verifyNetwork to false if whoever deploys may not look it up"
-	if v, err := ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &c.VPCID}, pulumi.Provider(provider)); err != nil {
-		ps.add("vpcId", c.VPCID, "name a VPC of this account and %s, %s; looking it up: %s", c.Region, escape, reason(err))
-	} else {
-		if !v.EnableDnsHostnames {
-			ps.add("vpcId", c.VPCID, "turn DNS hostnames on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-hostnames", c.VPCID)
-		}
-		if !v.EnableDnsSupport {
-			ps.add("vpcId", c.VPCID, "turn DNS resolution on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-support", c.VPCID)
-		}
+	looks := []func(*problems){func(ps *problems) { c.verifyVPC(ctx, ps, provider) }}
+	zones := make([]string, len(c.SubnetIDs))
+	for i, id := range c.SubnetIDs {
+		looks = append(looks, func(ps *problems) { zones[i] = c.verifySubnet(ctx, ps, id, provider) })
 	}
+	ps.sideBySide(looks...)
+	if distinct := sortedSet(zones); len(distinct) == 1 && distinct[0] != "" {
+		ps.add("subnetIds", c.SubnetIDs, "name subnets in 2 or more Availability Zones; all of these are in %s", distinct[0])
+	}
+}
 
-	zones := map[string][]string{}
-	for _, id := range c.SubnetIDs {
-		subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, pulumi.Provider(provider))
-		if err != nil {
-			ps.add("subnetIds", id, "name a subnet of %s, %s; looking it up: %s", c.VPCID, escape, reason(err))
-			continue
-		}
-		if subnet.VpcId != c.VPCID {
-			ps.add("subnetIds", id, "name a subnet of %s; this one is in %s", c.VPCID, subnet.VpcId)
-		}
-		zones[subnet.AvailabilityZone] = append(zones[subnet.AvailabilityZone], id)
+const escape = "or set verifyNetwork to false if whoever deploys may not look it up"
+
+func (c Config) verifyVPC(ctx *pulumi.Context, ps *problems, provider *aws.Provider) {
+	v, err := ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &c.VPCID}, pulumi.Provider(provider))
+	if err != nil {
+		ps.add("vpcId", c.VPCID, "name a VPC of this account and %s, %s; looking it up: %s", c.Region, escape, reason(err))
+		return
 	}
-	for zone, ids := range zones {
-		if len(ids) == len(c.SubnetIDs) {
-			ps.add("subnetIds", ids, "name subnets in 2 or more Availability Zones; all of these are in %s", zone)
-		}
+	if !v.EnableDnsHostnames {
+		ps.add("vpcId", c.VPCID, "turn DNS hostnames on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-hostnames", c.VPCID)
 	}
+	if !v.EnableDnsSupport {
+		ps.add("vpcId", c.VPCID, "turn DNS resolution on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-support", c.VPCID)
+	}
+}
+
+// verifySubnet returns the subnet's Availability Zone, empty where there is no such subnet.
+func (c Config) verifySubnet(ctx *pulumi.Context, ps *problems, id string, provider *aws.Provider) (zone string) {
+	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, pulumi.Provider(provider))
+	if err != nil {
+		ps.add("subnetIds", id, "name a subnet of %s, %s; looking it up: %s", c.VPCID, escape, reason(err))
+		return ""
+	}
+	if subnet.VpcId != c.VPCID {
+		ps.add("subnetIds", id, "name a subnet of %s; this one is in %s", c.VPCID, subnet.VpcId)
+	}
+	return subnet.AvailabilityZone
 }

@@ -35,6 +35,15 @@ func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGrou
 	ctx.Export("operatorPolicyArn", operators[0])
 	ctx.Export("operatorPolicyArns", operators)
 	ctx.Export("brokerLogGroupName", logs.Name)
+	// What is deployed, which the configuration may be ahead of.
+	ctx.Export("producerTopicPrefixes", pulumi.ToStringArray(cfg.ProducerTopicPrefixes))
+	ctx.Export("consumerTopicPrefixes", pulumi.ToStringArray(cfg.ConsumerTopicPrefixes))
+	ctx.Export("consumerGroupNames", pulumi.ToStringArray(cfg.ConsumerGroupNames))
+	lists := pulumi.Map{}
+	for name, team := range cfg.ConsumerTeams {
+		lists[name] = pulumi.Map{"topicPrefixes": pulumi.ToStringArray(team.TopicPrefixes), "groupNames": pulumi.ToStringArray(team.GroupNames)}
+	}
+	ctx.Export("consumerTeams", lists)
 	if m.DashboardURL != "" {
 		ctx.Export("dashboardUrl", pulumi.String(m.DashboardURL))
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -228,4 +230,32 @@ func TestProgramVerifiesTheNetworkOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	assert.Contains(t, register(t, nil).lookups, "aws:ec2/getVpc:getVpc")
 	assert.NotContains(t, register(t, map[string]string{"verifyNetwork": "false"}).lookups, "aws:ec2/getVpc:getVpc")
+}
+
+// meeting answers a look-up once all that it expects are under way.
+type meeting struct {
+	mocks
+	expected sync.WaitGroup
+}
+
+func (m *meeting) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	switch args.Token {
+	case "aws:index/getCallerIdentity:getCallerIdentity", "aws:ec2/getVpc:getVpc", "aws:ec2/getSubnet:getSubnet":
+		m.expected.Done()
+		met := make(chan struct{})
+		go func() { m.expected.Wait(); close(met) }()
+		select {
+		case <-met:
+		case <-time.After(10 * time.Second):
+			return nil, errors.New("the other look-ups have not begun")
+		}
+	}
+	return m.mocks.Call(args)
+}
+
+func TestProgramLooksUpSideBySide(t *testing.T) {
+	t.Parallel()
+	m := &meeting{mocks: mocks{resources: map[string]pulumi.MockResourceArgs{}}}
+	m.expected.Add(4) // who deploys, the VPC, two subnets
+	require.NoError(t, pulumi.RunErr(deploy, pulumi.WithMocks(project, "test", m), func(info *pulumi.RunInfo) { info.Config = with(nil) }))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -45,14 +44,23 @@ type account struct {
 // whether the boundary and the network are there, and whether the policies stay within IAM's size. The error lists every
 // problem found.
 func preflight(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (account, error) {
-	acct, err := lookUpAccount(ctx, cfg, provider)
+	var ps problems
+	var acct account
+	var err error
+	ps.sideBySide(
+		func(ps *problems) {
+			if acct, err = lookUpAccount(ctx, cfg, provider); err == nil {
+				cfg.verifyBoundary(ctx, ps, acct, provider)
+			}
+		},
+		func(ps *problems) {
+			if cfg.VerifyNetwork {
+				cfg.verifyNetwork(ctx, ps, provider)
+			}
+		},
+	)
 	if err != nil {
 		return account{}, err
-	}
-	var ps problems
-	cfg.verifyBoundary(ctx, &ps, acct, provider)
-	if cfg.VerifyNetwork {
-		cfg.verifyNetwork(ctx, &ps, provider)
 	}
 	cfg.verifyPolicySizes(&ps, acct)
 	return acct, ps.err()
@@ -62,11 +70,11 @@ func lookUpAccount(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (acc
 	identity, err := aws.GetCallerIdentity(ctx, nil, pulumi.Provider(provider))
 	if err != nil {
 		return account{}, fmt.Errorf("asking AWS for the deploying account (check the credentials with `aws sts get-caller-identity`, "+
-			"assumeRoleArn %q and allowedAccountIds %q): %w", cfg.AssumeRoleARN, cfg.AllowedAccountIDs, err)
+			"assumeRoleArn %q and allowedAccountIds %q): %s", cfg.AssumeRoleARN, cfg.AllowedAccountIDs, reason(err))
 	}
 	partition, err := aws.GetPartition(ctx, nil, pulumi.Provider(provider))
 	if err != nil {
-		return account{}, fmt.Errorf("asking the provider for the partition of %s: %w", cfg.Region, err)
+		return account{}, fmt.Errorf("asking the provider for the partition of %s: %s", cfg.Region, reason(err))
 	}
 	acct := account{ID: identity.AccountId, Partition: partition.Partition}
 	switch boundary := cfg.PermissionsBoundary; {
@@ -90,10 +98,11 @@ func (c Config) verifyBoundary(ctx *pulumi.Context, ps *problems, acct account, 
 	}
 }
 
-// reason is the last, most telling line of a look-up's error, without what the SDK wraps around it.
+// reason is what AWS said to a look-up, without what the engine and the SDK wrap around it.
 func reason(err error) string {
-	for u := errors.Unwrap(err); u != nil; u = errors.Unwrap(u) {
-		err = u
+	text := err.Error()
+	if i := strings.LastIndex(text, "returned an error: "); i >= 0 {
+		text = text[i+len("returned an error: "):]
 	}
-	return strings.TrimSpace(err.Error())
+	return strings.TrimSpace(text)
 }

@@ -293,6 +293,11 @@ func updateGroup(r *request) error {
 // interfaces in its groups.
 func deleteGroup(r *request) error {
 	inUse := &Error{400, "DependencyViolation", fmt.Sprintf("resource %s has a dependent object", r.id)}
+	for _, i := range r.Interfaces {
+		if slices.Contains(i.SecurityGroups, r.id) {
+			return inUse
+		}
+	}
 	for _, c := range r.Clusters {
 		for _, v := range c.VPCs {
 			if slices.Contains(v.SecurityGroups, r.id) {

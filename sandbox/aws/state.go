@@ -22,6 +22,7 @@ type State struct {
 	VPCs             map[string]*VPC             `json:"vpcs"`             // by id
 	Subnets          map[string]*Subnet          `json:"subnets"`          // by id
 	SecurityGroups   map[string]*SecurityGroup   `json:"securityGroups"`   // by id
+	Interfaces       map[string]*Interface       `json:"interfaces"`       // by id; nothing here makes them, Edit does
 	Clusters         map[string]*Cluster         `json:"clusters"`         // by ARN
 	LogGroups        map[string]*LogGroup        `json:"logGroups"`        // by ARN
 	Roles            map[string]*Role            `json:"roles"`            // by name
@@ -46,6 +47,12 @@ type Subnet struct {
 	VPC  string `json:"vpc"`
 	Zone string `json:"zone"`
 	CIDR string `json:"cidr"`
+}
+
+// Interface is a network interface of a workload, such as an EC2 instance.
+type Interface struct {
+	Subnet         string   `json:"subnet"`
+	SecurityGroups []string `json:"securityGroups"`
 }
 
 // Option changes the world at the start.
@@ -88,6 +95,7 @@ func (s *State) fill() {
 	ensure(&s.VPCs)
 	ensure(&s.Subnets)
 	ensure(&s.SecurityGroups)
+	ensure(&s.Interfaces)
 	ensure(&s.Clusters)
 	ensure(&s.LogGroups)
 	ensure(&s.Roles)
