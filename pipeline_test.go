@@ -220,8 +220,6 @@ func TestPreviewSummaryOfDeletion(t *testing.T) {
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, with(nil))
-	s.up(t)
-	s.cloud.ResetCalls()
 	drift := func(want int) string {
 		t.Helper()
 		out, code := s.script(t, nil, "drift", stackName)
@@ -230,6 +228,9 @@ func TestDrift(t *testing.T) {
 		assert.Contains(t, s.read(t, "drift", "code"), string(rune('0'+want%10)))
 		return out + s.read(t, "drift", "summary.md")
 	}
+	assert.NotContains(t, drift(10), "DATA LOSS", "what was never deployed isn't lost")
+	s.up(t)
+	s.cloud.ResetCalls()
 	assert.Contains(t, drift(0), "No changes.")
 
 	intact := s.cloud.Snapshot()
