@@ -2,9 +2,9 @@ package main
 
 import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-// unchangeable are, by resource type, the properties besides the program's own settings that AWS can't change in place
-// (docs/changes.md names what replaces). A role's description it can.
-func unchangeable(resourceType string) []string {
+// kept are, by resource type, the properties besides the program's own settings that AWS can't change in place
+// (docs/changes.md names what replaces), and a rule's description, which isn't worth a change of a rule in use.
+func kept(resourceType string) []string {
 	switch resourceType {
 	case "aws:ec2/securityGroup:SecurityGroup":
 		return []string{"name", "description"}
@@ -14,6 +14,8 @@ func unchangeable(resourceType string) []string {
 		return []string{"name", "path"}
 	case "aws:cloudwatch/logGroup:LogGroup":
 		return []string{"name"}
+	case "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":
+		return []string{"description"}
 	}
 	return nil
 }
@@ -28,7 +30,7 @@ func keepNames(ctx *pulumi.Context, cfg Config) error {
 	return ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
 		return &pulumi.ResourceTransformationResult{
 			Props: args.Props,
-			Opts:  append(args.Opts, pulumi.IgnoreChanges(unchangeable(args.Type))),
+			Opts:  append(args.Opts, pulumi.IgnoreChanges(kept(args.Type))),
 		}
 	})
 }
