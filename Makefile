@@ -13,10 +13,10 @@ LINTERS := bin/.linters
 EXAMPLE := examples/collector
 SCRIPTS = $(shell grep -lrE '^\#!.*sh$$|shellcheck shell=' scripts .ci tools/pulumi-language-go)
 
-.PHONY: help up preview down test reliability fuzz lint fmt tools clean
+.PHONY: help up preview down test bench bench-cold reliability fuzz lint fmt tools clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: tools ## deploy the sandbox stack into the embedded AWS and print its outputs
 	@$(SANDBOX) pulumi stack select --create sandbox
@@ -40,6 +40,12 @@ reliability: tools ## run every test with its tables whole and the fuzzer, and w
 # The first time, all that the program is made of is compiled anew for the fuzzer, which takes minutes.
 fuzz: ## give the configuration and the policies a minute of random input
 	go test -run '^$$' -fuzz FuzzConfig -fuzztime 1m .
+
+bench: tools ## measure how fast it is, for docs/evidence.md: 10 minutes (Linux)
+	go run ./bench
+
+bench-cold: tools ## measure a fresh clone with empty caches, and the tests: half an hour (Linux)
+	go run ./bench -cold
 
 lint: $(LINTERS) ## check formatting, go vet, staticcheck, the workflows and the shell scripts
 	@diff=$$(bin/gofumpt -l .); [[ -z $$diff ]] || { echo "not formatted (make fmt):"; echo "$$diff"; exit 1; }

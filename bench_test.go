@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+)
+
+// `make bench` runs these and writes their medians down; for benchstat: go test -run '^$' -bench . -count 10 . >new.txt
+
+var teamCounts = []int{1, 10, 50, 200}
+
+// withTeams is the valid configuration with n teams of a topic prefix and a consumer group each.
+func withTeams(n int) map[string]string {
+	teams := map[string]Team{}
+	for i := range n {
+		name := fmt.Sprintf("team-%03d", i)
+		teams[name] = Team{TopicPrefixes: []string{name + "."}, GroupNames: []string{name}}
+	}
+	return with(map[string]string{"consumerTeams": compactJSON(teams)})
+}
+
+func BenchmarkConfig(b *testing.B) {
+	for _, n := range teamCounts {
+		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
+			values := withTeams(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := parseConfig(project, values)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
+func BenchmarkPolicies(b *testing.B) {
+	for _, n := range teamCounts {
+		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
+			cfg, err := parseConfig(project, withTeams(n))
+			require.NoError(b, err)
+			longest := cfg.longestARN(account{ID: "123456789012", Partition: "aws"})
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, g := range cfg.grants(longest) {
+					compactJSON(g.doc(longest))
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkProgram is the whole program, from its start to its last registration, with mocks for the engine.
+func BenchmarkProgram(b *testing.B) {
+	for _, n := range teamCounts {
+		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
+			config := withTeams(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
+				err := pulumi.RunErr(deploy, pulumi.WithMocks(project, "test", m), func(info *pulumi.RunInfo) { info.Config = config })
+				require.NoError(b, err)
+			}
+		})
+	}
+}
