@@ -69,7 +69,7 @@ func (b *bench) deploy(s *series) error {
 		} else {
 			s.sizes[i].project.close()
 		}
-		p, err := b.newProject(b.built(s.program), s.settings(int(n)), s.env(int(n))...)
+		p, err := b.newProject(b.binary(s.program), s.settings(int(n)), s.env(int(n))...)
 		if err != nil {
 			return err
 		}

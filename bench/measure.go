@@ -95,12 +95,15 @@ func watch(done <-chan struct{}) (peak int64) {
 	}
 }
 
+// descendants leaves out a child that has yet to become another program: until then its memory is its parent's.
 func descendants(pid int) (all []int) {
+	self, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, list := range lists {
 		children, _ := os.ReadFile(list) // a process that is gone has none
 		for _, field := range strings.Fields(string(children)) {
-			if child, err := strconv.Atoi(field); err == nil {
+			child, _ := strconv.Atoi(field)
+			if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", child)); exe != self {
 				all = append(append(all, child), descendants(child)...)
 			}
 		}

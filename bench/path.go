@@ -49,7 +49,7 @@ func (b *bench) measurePath() error {
 	const ups = 3
 	for round := range ups {
 		progress("deploying with the model's latency, %d of %d", round+1, ups)
-		p, err := b.newProject(b.built("program"), alarmed)
+		p, err := b.newProject(b.binary("program"), alarmed)
 		if err != nil {
 			return err
 		}
@@ -175,12 +175,12 @@ func (g graph) waitWithoutNeed(typ string) (names []string) {
 func (b *bench) measureLookUps() error {
 	progress("look-ups")
 	const answer = 300 * time.Millisecond
-	quick, err := b.newProject(b.built("program"), nil)
+	quick, err := b.newProject(b.binary("program"), nil)
 	if err != nil {
 		return err
 	}
 	defer quick.close()
-	slow, err := b.newProject(b.built("program"), nil)
+	slow, err := b.newProject(b.binary("program"), nil)
 	if err != nil {
 		return err
 	}

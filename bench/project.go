@@ -25,17 +25,17 @@ type project struct {
 	close      func()
 }
 
-// newProject has the CLI run the prebuilt program with the sandbox stack's configuration, changed as settings say; with
-// no program, it is the checkout itself, whose program the CLI builds first.
-func (b *bench) newProject(program string, settings map[string]any, env ...string) (*project, error) {
+// newProject has the CLI run a program, which the runtime's option names, with the sandbox stack's configuration, changed
+// as settings say; without the option, it is the checkout itself.
+func (b *bench) newProject(option string, settings map[string]any, env ...string) (*project, error) {
 	own, err := os.MkdirTemp(b.dir, "project")
 	if err != nil {
 		return nil, err
 	}
 	p := &project{dir: own, state: filepath.Join(own, "state"), cloud: aws.New()}
-	if program == "" {
+	if option == "" {
 		p.dir = b.root
-	} else if err := b.writeProject(own, program, settings); err != nil {
+	} else if err := b.writeProject(own, option, settings); err != nil {
 		return nil, err
 	}
 	if err := os.Mkdir(p.state, 0o755); err != nil {
@@ -58,17 +58,20 @@ func (b *bench) newProject(program string, settings map[string]any, env ...strin
 	return p, err
 }
 
+// binary is the option for a program that measureBuilds built.
+func (b *bench) binary(name string) string { return "binary: " + b.built(name) }
+
 // writeProject writes the checkout's project and its sandbox stack into a folder.
-func (b *bench) writeProject(dir, program string, settings map[string]any) error {
+func (b *bench) writeProject(dir, option string, settings map[string]any) error {
 	file, err := os.ReadFile(filepath.Join(b.root, "Pulumi.yaml"))
 	if err != nil {
 		return err
 	}
-	prebuilt := bytes.Replace(file, []byte("buildTarget: bin/msk-serverless"), []byte("binary: "+program), 1)
-	if bytes.Equal(file, prebuilt) {
+	changed := bytes.Replace(file, []byte("buildTarget: bin/msk-serverless"), []byte(option), 1)
+	if bytes.Equal(file, changed) {
 		return errors.New("no buildTarget in Pulumi.yaml to replace")
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), prebuilt, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), changed, 0o644); err != nil {
 		return err
 	}
 	if file, err = os.ReadFile(filepath.Join(b.root, "Pulumi.sandbox.yaml")); err != nil {
