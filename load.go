@@ -48,7 +48,7 @@ func (ps *problems) sideBySide(checks ...func(*problems)) {
 
 func (ps problems) Error() string {
 	var b strings.Builder
-	b.WriteString("the stack's configuration is not valid; nothing was changed:")
+	b.WriteString("the stack can't be deployed as it is configured; nothing was changed:")
 	for _, p := range ps {
 		b.WriteString("\n  * " + p.String())
 	}

@@ -196,7 +196,7 @@ func TestPreviewSummaries(t *testing.T) {
 
 	s.set(t, map[string]string{"clusterName": "crypto-stream", "subnetIds": "[]"})
 	invalid := summary(1)
-	assert.Contains(t, invalid, "the stack's configuration is not valid")
+	assert.Contains(t, invalid, "the stack can't be deployed as it is configured")
 	assert.Contains(t, invalid, "subnetIds")
 	s.set(t, map[string]string{"clusterName": unset})
 	assert.Contains(t, summary(1), "clusterName", "what the CLI itself refuses, too")
