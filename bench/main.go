@@ -68,13 +68,16 @@ func run(cold bool, rounds int) error {
 	if cold {
 		part, command, steps = "performance, cold", "make bench-cold", []func(*bench) error{(*bench).measureCold, (*bench).measureTests}
 	}
-	machine := machine(command)
+	opening := machine(command)
+	if cold {
+		opening = "### From a fresh clone, with empty caches\n\n" + opening
+	}
 	for _, step := range steps {
 		if err := step(b); err != nil {
 			return err
 		}
 	}
-	report := machine + "\n\n| target | measured | |\n| --- | --- | --- |\n" + strings.Join(b.targets, "") + b.text.String()
+	report := opening + "\n\n| target | measured | |\n| --- | --- | --- |\n" + strings.Join(b.targets, "") + b.text.String()
 	fmt.Println(report)
 	return write(filepath.Join(root, "docs", "evidence.md"), part, report)
 }
