@@ -48,7 +48,7 @@ bench-cold: tools ## measure a fresh clone with empty caches, and the tests: hal
 	go run ./bench -cold
 
 lint: $(LINTERS) ## check formatting, go vet, staticcheck, the workflows and the shell scripts
-	@diff=$$(bin/gofumpt -l .); [[ -z $$diff ]] || { echo "not formatted (make fmt):"; echo "$$diff"; exit 1; }
+	@diff=$$(git ls-files -co --exclude-standard '*.go' | xargs bin/gofumpt -l); [[ -z $$diff ]] || { echo "not formatted (make fmt):"; echo "$$diff"; exit 1; }
 	for module in . $(EXAMPLE); do (cd $$module && go vet ./... && $(CURDIR)/bin/staticcheck ./...); done
 	bin/actionlint
 	@command -v shellcheck >/dev/null || { echo "make lint needs shellcheck: apt-get install shellcheck, or https://www.shellcheck.net"; exit 1; }
@@ -56,7 +56,7 @@ lint: $(LINTERS) ## check formatting, go vet, staticcheck, the workflows and the
 	bin/shfmt -i 2 -ci -d $(SCRIPTS)
 
 fmt: $(LINTERS) ## format the Go code
-	bin/gofumpt -w .
+	git ls-files -co --exclude-standard '*.go' | xargs bin/gofumpt -w
 
 tools: $(PULUMI) bin/gojq ## build what the scripts need: gojq, and unless a recent pulumi is on PATH, the CLI and its Go language host
 
