@@ -1,9 +1,14 @@
 package main
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-// kept are, by resource type, the properties besides the program's own settings that AWS can't change in place
-// (docs/changes.md names what replaces), and a rule's description, which isn't worth a change of a rule in use.
+	"msk-serverless/internal/config"
+)
+
+// kept returns the properties of a resource type that an adopted resource keeps: those that AWS can't change in
+// place, apart from what is configured (docs/changes.md), and a rule's description, which isn't worth changing a
+// rule in use.
 func kept(resourceType string) []string {
 	switch resourceType {
 	case "aws:ec2/securityGroup:SecurityGroup":
@@ -20,17 +25,18 @@ func kept(resourceType string) []string {
 	return nil
 }
 
-// keepNames leaves what was made elsewhere, and imported, the names, descriptions and paths that it was made with: to
-// change them would replace it. What the program makes anew gets its own: a change can only be ignored where there is
-// something to keep.
-func keepNames(ctx *pulumi.Context, cfg Config) error {
+// keepNames makes resources that were imported keep their names, descriptions and paths, since changing them would
+// replace the resources. It has no effect on resources that the program creates.
+func keepNames(ctx *pulumi.Context, cfg config.Config) error {
 	if !cfg.Adopted {
 		return nil
 	}
-	return ctx.RegisterStackTransformation(func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
-		return &pulumi.ResourceTransformationResult{
-			Props: args.Props,
-			Opts:  append(args.Opts, pulumi.IgnoreChanges(kept(args.Type))),
-		}
-	})
+	return ctx.RegisterStackTransformation(
+		func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
+			return &pulumi.ResourceTransformationResult{
+				Props: args.Props,
+				Opts:  append(args.Opts, pulumi.IgnoreChanges(kept(args.Type))),
+			}
+		},
+	)
 }

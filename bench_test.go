@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"testing"
 
+	"msk-serverless/internal/compact"
+	"msk-serverless/internal/config"
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/project"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 )
@@ -14,12 +19,12 @@ var teamCounts = []int{1, 10, 50, 200}
 
 // withTeams is the valid configuration with n teams of a topic prefix and a consumer group each.
 func withTeams(n int) map[string]string {
-	teams := map[string]Team{}
+	teams := map[string]config.Team{}
 	for i := range n {
 		name := fmt.Sprintf("team-%03d", i)
-		teams[name] = Team{TopicPrefixes: []string{name + "."}, GroupNames: []string{name}}
+		teams[name] = config.Team{TopicPrefixes: []string{name + "."}, GroupNames: []string{name}}
 	}
-	return with(map[string]string{"consumerTeams": compactJSON(teams)})
+	return configtest.With(map[string]string{"consumerTeams": compact.JSON(teams)})
 }
 
 func BenchmarkConfig(b *testing.B) {
@@ -28,7 +33,7 @@ func BenchmarkConfig(b *testing.B) {
 			values := withTeams(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				_, err := parseConfig(project, values)
+				_, err := config.Parse(project.Name, values)
 				require.NoError(b, err)
 			}
 		})
@@ -38,13 +43,13 @@ func BenchmarkConfig(b *testing.B) {
 func BenchmarkPolicies(b *testing.B) {
 	for _, n := range teamCounts {
 		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
-			cfg, err := parseConfig(project, withTeams(n))
+			cfg, err := config.Parse(project.Name, withTeams(n))
 			require.NoError(b, err)
-			longest := cfg.longestARN(account{ID: "123456789012", Partition: "aws"})
+			acct := account{ID: "123456789012", Partition: "aws"}
 			b.ReportAllocs()
 			for b.Loop() {
-				for _, g := range cfg.grants(longest) {
-					compactJSON(g.doc(longest))
+				for _, p := range clusterPolicies(cfg, acct) {
+					size(p.document(string(longestARN(cfg, acct))))
 				}
 			}
 		})
@@ -59,7 +64,7 @@ func BenchmarkProgram(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
-				err := pulumi.RunErr(deploy, pulumi.WithMocks(project, "test", m), func(info *pulumi.RunInfo) { info.Config = config })
+				err := pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m), func(info *pulumi.RunInfo) { info.Config = config })
 				require.NoError(b, err)
 			}
 		})

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,138 +11,121 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/msk"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"msk-serverless/internal/compact"
+	"msk-serverless/internal/config"
+	"msk-serverless/internal/iampolicy"
 )
 
-// access is who may do what: the collectors' role, and the policies that others attach to roles of their own.
+// access holds the collectors' role, and the policies that others attach to their roles.
 type access struct {
 	Collector *iam.Role
 	Profile   *iam.InstanceProfile
-	Producer  *iam.Policy
-	Consumer  *iam.Policy            // nil where consumers share no lists
-	Teams     map[string]*iam.Policy // by the team's name
-	Operators []*iam.Policy          // more than one where the names don't fit into one
+	Clients   []client      // in the order of Config.Clients
+	Operators []*iam.Policy // several if the names don't fit into one
+}
+
+// client is a client of the configuration with its managed policy.
+type client struct {
+	config.Client
+	Policy *iam.Policy
 }
 
 // newAccess declares the role that collectors run under, with exactly the policies they need, and the policies that
 // consumers and the platform's operators attach to their own roles.
-func newAccess(ctx *pulumi.Context, cfg Config, acct account, cluster *msk.ServerlessCluster, logs *cloudwatch.LogGroup,
+func newAccess(
+	ctx *pulumi.Context,
+	cfg config.Config,
 	provider *aws.Provider,
+	acct account,
+	cluster *msk.ServerlessCluster,
+	logs *cloudwatch.LogGroup,
 ) (access, error) {
-	role, profile, err := newCollector(ctx, cfg, acct, provider)
+	role, profile, err := newCollector(ctx, cfg, provider, acct)
 	if err != nil {
 		return access{}, err
 	}
-	policies := map[string]*iam.Policy{}
-	for _, g := range cfg.grants(cfg.longestARN(acct)) {
-		if policies[g.name], err = newPolicy(ctx, cfg, provider, g.name, g.description, cluster.Arn, func(arn string) document {
-			return g.doc(clusterARN(arn))
-		}); err != nil {
+	a := access{Collector: role, Profile: profile}
+	attached := map[string]*iam.Policy{} // by the end of the attachment's name
+	for _, c := range cfg.Clients() {
+		policy, err := newPolicy(ctx, cfg, provider, clientPolicy(c), cluster.Arn)
+		if err != nil {
 			return access{}, err
 		}
+		a.Clients = append(a.Clients, client{c, policy})
+		if c.Name == config.Collectors {
+			attached["producer"] = policy
+		}
 	}
-	collectorLogs, err := newPolicy(ctx, cfg, provider, "collector-logs", "Write to the platform's log group", logs.Arn, logsPolicy)
-	if err != nil {
+	for _, p := range operatorPolicies(cfg, longestARN(cfg, acct)) {
+		policy, err := newPolicy(ctx, cfg, provider, p, cluster.Arn)
+		if err != nil {
+			return access{}, err
+		}
+		a.Operators = append(a.Operators, policy)
+	}
+	if attached["control-plane"], err = newPolicy(
+		ctx,
+		cfg,
+		provider,
+		controlPlanePolicy(cfg.Region),
+		cluster.Arn,
+	); err != nil {
 		return access{}, err
 	}
-	a := access{
-		Collector: role, Profile: profile, Producer: policies["producer"], Consumer: policies["consumer"], Teams: map[string]*iam.Policy{},
+	if attached["logs"], err = newPolicy(ctx, cfg, provider, logsPolicy(), logs.Arn); err != nil {
+		return access{}, err
 	}
-	for _, team := range cfg.teamNames() {
-		a.Teams[team] = policies[teamGrant(team)]
-	}
-	for i := 0; policies[operatorGrant(i)] != nil; i++ {
-		a.Operators = append(a.Operators, policies[operatorGrant(i)])
-	}
-	return a, attachExclusively(ctx, role, provider, map[string]*iam.Policy{
-		"control-plane": policies["control-plane"], "producer": a.Producer, "logs": collectorLogs,
-	})
+	return a, attachExclusively(ctx, provider, role, attached)
 }
 
-// grant is a managed policy about the cluster, and the lists that it is large by.
-type grant struct {
-	name, description string
-	doc               func(clusterARN) document
-	lists             []list
-}
-
-// grants are the cluster's managed policies; longest is the longest ARN that the cluster can get.
-func (c Config) grants(longest clusterARN) []grant {
-	prefixes, groups := c.prefixLists(), c.groupLists()
-	grants := []grant{
-		{"control-plane", "Find the brokers of MSK Serverless", func(cluster clusterARN) document {
-			return controlPlanePolicy(cluster, c.Region)
-		}, nil},
-		{"producer", "Create topics and write to them", func(cluster clusterARN) document {
-			return producerPolicy(cluster, c.ProducerTopicPrefixes)
-		}, prefixes[:1]},
-	}
-	for i, doc := range operatorPolicies(union(prefixes), union(groups), longest) {
-		grants = append(grants, grant{operatorGrant(i), "Administer topics and consumer groups, and no data", doc, nil})
-	}
-	if c.sharesConsumers() {
-		shared, in := c.sharedLists()
-		grants = append(grants, consumerGrant("consumer", "Read topics in the named consumer groups", shared, in))
-	}
-	for _, team := range c.teamNames() {
-		theirs, in := c.teamLists(team)
-		grants = append(grants, consumerGrant(teamGrant(team), "Read the topics of "+team+" in its consumer groups", theirs, in))
-	}
-	return grants
-}
-
-func consumerGrant(name, description string, prefixes, groups list) grant {
-	return grant{name, description, func(cluster clusterARN) document {
-		return consumerPolicy(cluster, prefixes.names, groups.names)
-	}, []list{prefixes, groups}}
-}
-
-func teamGrant(team string) string { return "consumer-" + team }
-
-// operatorGrant is operator, operator-2, operator-3 and so on.
-func operatorGrant(i int) string {
-	if i == 0 {
-		return "operator"
-	}
-	return fmt.Sprint("operator-", i+1)
-}
-
-// newCollector declares the role of the collectors, without policies, and the profile that gives it to their instances.
-func newCollector(ctx *pulumi.Context, cfg Config, acct account, provider *aws.Provider) (*iam.Role, *iam.InstanceProfile, error) {
-	role, err := iam.NewRole(ctx, "collector", &iam.RoleArgs{
-		Name:                pulumi.String(cfg.iamName("collector")),
-		Description:         pulumi.String("Collectors that produce to MSK Serverless"),
-		AssumeRolePolicy:    pulumi.String(compactJSON(ec2Trust())),
-		PermissionsBoundary: optional(acct.Boundary),
-		// One empty inline policy says that the role has none: one put in by hand is drift, and goes.
+// newCollector declares the role of the collectors, without policies, and the profile that gives it to their
+// instances.
+func newCollector(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, acct account,
+) (*iam.Role, *iam.InstanceProfile, error) {
+	args := &iam.RoleArgs{
+		Name:             pulumi.String(iamName(cfg, "collector")),
+		Description:      pulumi.String("Collectors that produce to MSK Serverless"),
+		AssumeRolePolicy: pulumi.String(compact.JSON(ec2Trust())),
+		// One empty inline policy declares that the role has none: a policy put in by hand shows as drift and is
+		// removed.
 		InlinePolicies: iam.RoleInlinePolicyArray{iam.RoleInlinePolicyArgs{}},
-		// A policy attached by hand must not stand in the way of destroying the stack.
+		// Without this, a policy attached by hand would keep the stack from being destroyed.
 		ForceDetachPolicies: pulumi.Bool(true),
-	}, pulumi.Provider(provider))
+	}
+	if acct.Boundary != "" {
+		args.PermissionsBoundary = pulumi.String(acct.Boundary)
+	}
+	role, err := iam.NewRole(ctx, "collector", args, pulumi.Provider(provider))
 	if err != nil {
 		return nil, nil, err
 	}
 	profile, err := iam.NewInstanceProfile(ctx, "collector", &iam.InstanceProfileArgs{
-		Name: pulumi.String(cfg.iamName("collector")),
+		Name: pulumi.String(iamName(cfg, "collector")),
 		Role: role.Name,
 	}, pulumi.Provider(provider))
 	return role, profile, err
 }
 
-// newPolicy declares a managed policy about what has the ARN.
-func newPolicy(ctx *pulumi.Context, cfg Config, provider *aws.Provider, name, description string, arn pulumi.StringOutput,
-	doc func(arn string) document,
+// newPolicy declares a managed policy for the cluster or log group with the ARN.
+func newPolicy(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, p policy, arn pulumi.StringOutput,
 ) (*iam.Policy, error) {
-	return iam.NewPolicy(ctx, name, &iam.PolicyArgs{
-		Name:        pulumi.String(cfg.iamName(name)),
-		Description: pulumi.String(description),
-		Policy:      arn.ApplyT(func(arn string) string { return compactJSON(doc(arn)) }).(pulumi.StringOutput),
+	return iam.NewPolicy(ctx, p.name, &iam.PolicyArgs{
+		Name:        pulumi.String(iamName(cfg, p.name)),
+		Description: pulumi.String(p.description),
+		Policy:      arn.ApplyT(func(arn string) string { return compact.JSON(p.document(arn)) }).(pulumi.StringOutput),
 	}, pulumi.Provider(provider))
 }
 
-// attachExclusively gives the role these policies and no other: one attached by hand is drift, and goes. Each attachment
-// is a resource of its own besides, because what makes them exclusive detaches nothing when it is destroyed, and IAM
-// deletes no policy that is attached.
-func attachExclusively(ctx *pulumi.Context, role *iam.Role, provider *aws.Provider, policies map[string]*iam.Policy) error {
+// attachExclusively gives the role these policies and no other: one attached by hand shows as drift and is removed.
+// It also declares each attachment, because the exclusive list detaches nothing when it is destroyed, and IAM
+// doesn't delete a policy that is attached.
+func attachExclusively(
+	ctx *pulumi.Context,
+	provider *aws.Provider,
+	role *iam.Role,
+	policies map[string]*iam.Policy,
+) error {
 	var arns pulumi.StringArray
 	var attachments []pulumi.Resource
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
@@ -165,157 +146,202 @@ func attachExclusively(ctx *pulumi.Context, role *iam.Role, provider *aws.Provid
 	return err
 }
 
-func optional(s string) pulumi.StringPtrInput {
-	if s == "" {
-		return nil
-	}
-	return pulumi.String(s)
+// iamName returns the physical name of a role, policy or instance profile. IAM is global to the account, so the name
+// contains the region: the same cluster name in two regions must not collide.
+func iamName(cfg config.Config, what string) string {
+	return cfg.ClusterName + "-" + cfg.Region + "-" + what
 }
 
-// document is an IAM policy: what is marshalled is what IAM gets.
-type document struct {
-	Version   string
-	Statement []statement
-}
-
-type statement struct {
-	Sid       string
-	Effect    string
-	Principal map[string]string            `json:",omitempty"`
-	Action    []string                     `json:",omitempty"`
-	Resource  []string                     `json:",omitempty"`
-	Condition map[string]map[string]string `json:",omitempty"`
-}
-
-// allow is a statement with its actions and resources sorted, each once: the same configuration in another order is the
-// same document.
-func allow(sid string, actions, resources []string) statement {
-	return statement{Sid: sid, Effect: "Allow", Action: sortedSet(actions), Resource: sortedSet(resources)}
-}
-
-func policyOf(statements ...statement) document {
-	return document{Version: "2012-10-17", Statement: statements}
-}
-
-func sortedSet(s []string) []string {
-	return slices.Compact(slices.Sorted(slices.Values(s)))
-}
-
-// compactJSON is v without white space, and with <, > and & as they are.
-func compactJSON(v any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err) // no value here holds a channel, a function or a cycle
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+// policy is a managed policy: its document depends on the ARN of the cluster, or of the log group.
+type policy struct {
+	name, description string
+	document          func(arn string) iampolicy.Document
+	lists             []config.List // the configured lists that determine its size
 }
 
 // ec2Trust lets EC2 instances run under the role.
-func ec2Trust() document {
-	return policyOf(statement{
-		Sid: "Instances", Effect: "Allow", Principal: map[string]string{"Service": "ec2.amazonaws.com"}, Action: []string{"sts:AssumeRole"},
+func ec2Trust() iampolicy.Document {
+	return iampolicy.NewDocument(iampolicy.Statement{
+		Sid:       "Instances",
+		Effect:    "Allow",
+		Principal: map[string]string{"Service": "ec2.amazonaws.com"},
+		Action:    []string{"sts:AssumeRole"},
 	})
 }
 
-// controlPlanePolicy lets a collector describe the cluster and find its brokers. AWS defines no resource type for
-// kafka:GetBootstrapBrokers (Service Authorization Reference, Amazon MSK), so that action is granted on every resource,
-// and narrowed to the region.
-func controlPlanePolicy(cluster clusterARN, region string) document {
-	bootstrap := allow("FindBrokers", []string{"kafka:GetBootstrapBrokers"}, []string{"*"})
-	bootstrap.Condition = map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": region}}
-	return policyOf(
-		allow("DescribeCluster", []string{"kafka:DescribeCluster", "kafka:DescribeClusterV2"}, []string{string(cluster)}),
-		bootstrap,
-	)
-}
-
-// producerPolicy lets a collector create topics that begin with one of the prefixes, and write to them idempotently.
-func producerPolicy(cluster clusterARN, prefixes []string) document {
-	return policyOf(
-		allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"}, []string{string(cluster)}),
-		allow("Produce", []string{"kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"}, each(prefixes, cluster.topics)),
-	)
-}
-
-// consumerPolicy lets a team read the topics that begin with one of the prefixes, as a member of the named groups.
-func consumerPolicy(cluster clusterARN, prefixes, groups []string) document {
-	return policyOf(
-		allow("Connect", []string{"kafka-cluster:Connect"}, []string{string(cluster)}),
-		allow("Consume", []string{"kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"}, each(prefixes, cluster.topics)),
-		allow("Groups", []string{"kafka-cluster:AlterGroup", "kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(groups, cluster.group)),
-	)
-}
-
-// operatorPolicies let the people who run the platform administer topics that begin with one of the prefixes, and the
-// named groups. They give them no data. They name every prefix and group of the stack, which one policy may be too small
-// for: the names are spread over as many as it takes, and the first one lets connect.
-func operatorPolicies(prefixes, groups []string, longest clusterARN) []func(clusterARN) document {
-	type part struct {
-		first            bool
-		prefixes, groups []string
+// clusterPolicies returns every managed policy about the cluster.
+func clusterPolicies(cfg config.Config, acct account) []policy {
+	policies := []policy{controlPlanePolicy(cfg.Region)}
+	for _, c := range cfg.Clients() {
+		policies = append(policies, clientPolicy(c))
 	}
-	doc := func(p part, cluster clusterARN) document {
-		var statements []statement
-		if p.first {
-			statements = append(statements, allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:DescribeCluster"}, []string{string(cluster)}))
+	return append(policies, operatorPolicies(cfg, longestARN(cfg, acct))...)
+}
+
+// clientPolicy returns the policy of a client.
+func clientPolicy(c config.Client) policy {
+	p := policy{
+		name:     c.Name,
+		document: func(arn string) iampolicy.Document { return clientDocument(clusterARN(arn), c) },
+		lists:    []config.List{c.Writes, c.Reads, c.Groups},
+	}
+	switch c.Name {
+	case config.Collectors:
+		p.description = "Create topics and write to them"
+	case config.SharedConsumers:
+		p.description = "Read topics in the named consumer groups"
+	default:
+		p.description = "Read the topics of " + c.Team + " in its consumer groups"
+	}
+	return p
+}
+
+// clientDocument lets a client create and write the topics with its written prefixes, idempotently, and read those
+// with its read prefixes as a member of its groups.
+func clientDocument(cluster clusterARN, c config.Client) iampolicy.Document {
+	connect := []string{"kafka-cluster:Connect"}
+	if len(c.Writes.Names) > 0 {
+		connect = append(connect, "kafka-cluster:WriteDataIdempotently")
+	}
+	statements := []iampolicy.Statement{iampolicy.Allow("Connect", connect, []string{string(cluster)})}
+	if len(c.Writes.Names) > 0 {
+		statements = append(statements, iampolicy.Allow("Produce",
+			[]string{"kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"},
+			each(c.Writes.Names, cluster.topics)))
+	}
+	if len(c.Reads.Names) > 0 {
+		statements = append(statements, iampolicy.Allow("Consume",
+			[]string{"kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"},
+			each(c.Reads.Names, cluster.topics)))
+	}
+	if len(c.Groups.Names) > 0 {
+		statements = append(statements, iampolicy.Allow("Groups",
+			[]string{"kafka-cluster:AlterGroup", "kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"},
+			each(c.Groups.Names, cluster.group)))
+	}
+	return iampolicy.NewDocument(statements...)
+}
+
+// controlPlanePolicy returns the policy that lets a collector describe the cluster and find its brokers. AWS
+// defines no resource type for kafka:GetBootstrapBrokers (Service Authorization Reference, Amazon MSK), so that
+// action is granted on every resource and narrowed to the region.
+func controlPlanePolicy(region string) policy {
+	return policy{
+		name:        "control-plane",
+		description: "Find the brokers of MSK Serverless",
+		document: func(arn string) iampolicy.Document {
+			bootstrap := iampolicy.Allow("FindBrokers", []string{"kafka:GetBootstrapBrokers"}, []string{"*"})
+			bootstrap.Condition = map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": region}}
+			return iampolicy.NewDocument(
+				iampolicy.Allow(
+					"DescribeCluster",
+					[]string{"kafka:DescribeCluster", "kafka:DescribeClusterV2"},
+					[]string{arn},
+				),
+				bootstrap,
+			)
+		},
+	}
+}
+
+// logsPolicy returns the policy that lets a collector write to streams of one log group. A stream's ARN is the
+// group's with :log-stream: and a name (Service Authorization Reference, Amazon CloudWatch Logs).
+func logsPolicy() policy {
+	return policy{
+		name:        "collector-logs",
+		description: "Write to the platform's log group",
+		document: func(arn string) iampolicy.Document {
+			return iampolicy.NewDocument(
+				iampolicy.Allow("WriteLogs", []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+					[]string{strings.TrimSuffix(arn, ":*") + ":log-stream:*"}),
+			)
+		},
+	}
+}
+
+// operatorPolicies returns the policies of the people who run the platform: they administer every configured topic
+// prefix and group, and read no data. The names are divided among as many policies as they need for a cluster with
+// the longest ARN; all but the first require the first one, which lets connect.
+func operatorPolicies(cfg config.Config, longest clusterARN) []policy {
+	var prefixes, groups []string
+	for _, c := range cfg.Clients() {
+		prefixes = slices.Concat(prefixes, c.Writes.Names, c.Reads.Names)
+		groups = slices.Concat(groups, c.Groups.Names)
+	}
+	var policies []policy
+	for i, share := range divide(widest(prefixes), sortedSet(groups), longest) {
+		name := "operator"
+		if i > 0 {
+			name = fmt.Sprint("operator-", i+1)
 		}
-		if len(p.prefixes) > 0 {
-			statements = append(statements, allow("ManageTopics", []string{
-				"kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic",
-				"kafka-cluster:DeleteTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration",
-			}, each(p.prefixes, cluster.topics)))
-		}
-		if len(p.groups) > 0 {
-			statements = append(statements, allow("ManageGroups", []string{"kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(p.groups, cluster.group)))
-		}
-		return policyOf(statements...)
+		policies = append(policies, policy{
+			name:        name,
+			description: "Administer topics and consumer groups, and no data",
+			document:    func(arn string) iampolicy.Document { return share.document(clusterARN(arn)) },
+		})
 	}
-
-	parts := []part{{first: true}}
-	add := func(more func(*part)) {
-		grown := parts[len(parts)-1]
-		if more(&grown); len(compactJSON(doc(grown, longest))) > maxPolicySize {
-			grown = part{}
-			more(&grown)
-			parts = append(parts, part{})
-		}
-		parts[len(parts)-1] = grown
-	}
-	for _, prefix := range widest(prefixes) {
-		add(func(p *part) { p.prefixes = append(p.prefixes, prefix) })
-	}
-	for _, group := range sortedSet(groups) {
-		add(func(p *part) { p.groups = append(p.groups, group) })
-	}
-
-	docs := make([]func(clusterARN) document, len(parts))
-	for i, p := range parts {
-		docs[i] = func(cluster clusterARN) document { return doc(p, cluster) }
-	}
-	return docs
+	return policies
 }
 
-// widest leaves out each prefix that begins with another one, whose topics the other covers.
-func widest(prefixes []string) []string {
-	var kept []string
-	for _, p := range sortedSet(prefixes) {
-		// What covers p sorts before it, and what sorts between begins so too.
-		if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
-			kept = append(kept, p)
+// operatorShare is what one of the operators' policies administers. Only the first lets connect.
+type operatorShare struct {
+	connects         bool
+	prefixes, groups []string
+}
+
+func (s operatorShare) document(cluster clusterARN) iampolicy.Document {
+	var statements []iampolicy.Statement
+	if s.connects {
+		statements = append(statements, iampolicy.Allow("Connect",
+			[]string{"kafka-cluster:Connect", "kafka-cluster:DescribeCluster"}, []string{string(cluster)}))
+	}
+	if len(s.prefixes) > 0 {
+		statements = append(statements, iampolicy.Allow("ManageTopics", []string{
+			"kafka-cluster:AlterTopic",
+			"kafka-cluster:AlterTopicDynamicConfiguration",
+			"kafka-cluster:CreateTopic",
+			"kafka-cluster:DeleteTopic",
+			"kafka-cluster:DescribeTopic",
+			"kafka-cluster:DescribeTopicDynamicConfiguration",
+		}, each(s.prefixes, cluster.topics)))
+	}
+	if len(s.groups) > 0 {
+		statements = append(statements, iampolicy.Allow("ManageGroups",
+			[]string{"kafka-cluster:DeleteGroup", "kafka-cluster:DescribeGroup"}, each(s.groups, cluster.group)))
+	}
+	return iampolicy.NewDocument(statements...)
+}
+
+// divide puts the names into shares whose documents IAM accepts, in order. The shares' slices point into prefixes and
+// groups, which nobody changes afterwards.
+func divide(prefixes, groups []string, longest clusterARN) []operatorShare {
+	share := operatorShare{connects: true}
+	var shares []operatorShare
+	firstPrefix, firstGroup := 0, 0
+	for i := range len(prefixes) + len(groups) {
+		grown := share
+		if i < len(prefixes) {
+			grown.prefixes = prefixes[firstPrefix : i+1]
+		} else {
+			grown.groups = groups[firstGroup : i-len(prefixes)+1]
+		}
+		if size(grown.document(longest)) <= iampolicy.MaxSize {
+			share = grown
+			continue
+		}
+		shares = append(shares, share)
+		if i < len(prefixes) {
+			firstPrefix = i
+			share = operatorShare{prefixes: prefixes[i : i+1]}
+		} else {
+			firstGroup = i - len(prefixes)
+			share = operatorShare{groups: groups[firstGroup : firstGroup+1]}
 		}
 	}
-	return kept
+	return append(shares, share)
 }
 
-// logsPolicy lets a collector write to streams of one log group. Streams are what these actions act on, and their ARN is
-// the group's with :log-stream: and a name (Service Authorization Reference, Amazon CloudWatch Logs).
-func logsPolicy(logGroupARN string) document {
-	return policyOf(allow("WriteLogs", []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-		[]string{strings.TrimSuffix(logGroupARN, ":*") + ":log-stream:*"}))
-}
-
+// each returns the ARN of each name.
 func each(names []string, arn func(string) string) []string {
 	arns := make([]string, len(names))
 	for i, n := range names {
@@ -324,27 +350,48 @@ func each(names []string, arn func(string) string) []string {
 	return arns
 }
 
-// maxPolicySize is the number of characters, white space not counted, that a managed policy takes (IAM quotas).
-const maxPolicySize = 6144
-
-// longestARN is the longest that the cluster can get: its uuid ends in a suffix such as -s1, for which four characters
-// are kept.
-func (c Config) longestARN(acct account) clusterARN {
-	return clusterARN(fmt.Sprintf("arn:%s:kafka:%s:%s:cluster/%s/%s", acct.Partition, c.Region, acct.ID, c.ClusterName,
-		strings.Repeat("f", len("00000000-0000-0000-0000-000000000000-s999"))))
+func sortedSet(s []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(s)))
 }
 
-// verifyPolicySizes finds lists that would make a policy too large. The list that takes the most room in it is the one
-// to shorten.
-func (c Config) verifyPolicySizes(ps *problems, acct account) {
-	longest := c.longestARN(acct)
-	for _, g := range c.grants(longest) {
-		size := len(compactJSON(g.doc(longest)))
-		if size <= maxPolicySize {
+// widest returns the prefixes sorted, without those that begin with another one.
+func widest(prefixes []string) []string {
+	var kept []string
+	for _, p := range sortedSet(prefixes) {
+		// What covers p sorts before it, and everything between the two begins with it as well.
+		if len(kept) == 0 || !strings.HasPrefix(p, kept[len(kept)-1]) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// size returns how many characters IAM counts.
+func size(d iampolicy.Document) int { return len(compact.JSON(d)) }
+
+// longestARN returns an ARN as long as the cluster's can get. The cluster's uuid ends in a suffix such as -s1, for
+// which it leaves room for five characters.
+func longestARN(cfg config.Config, acct account) clusterARN {
+	return clusterARN(
+		fmt.Sprintf("arn:%s:kafka:%s:%s:cluster/%s/%s", acct.Partition, cfg.Region, acct.ID, cfg.ClusterName,
+			strings.Repeat("f", len("00000000-0000-0000-0000-000000000000-s999"))),
+	)
+}
+
+// verifyPolicySizes adds a problem for each client whose policy would be too large, at the longest of its lists. The other
+// policies can't be: the operators' are divided to fit, and the control plane's has a fixed size.
+func verifyPolicySizes(cfg config.Config, acct account, ps *config.Problems) {
+	longest := string(longestARN(cfg, acct))
+	for _, p := range clusterPolicies(cfg, acct) {
+		over := size(p.document(longest)) - iampolicy.MaxSize
+		if over <= 0 || len(p.lists) == 0 {
 			continue
 		}
-		largest := slices.MaxFunc(g.lists, func(a, b list) int { return len(strings.Join(a.names, "")) - len(strings.Join(b.names, "")) })
-		ps.add(largest.key, fmt.Sprintf("%d entries", len(largest.names)), "shorten the list or its entries by about %d characters: "+
-			"the policy %s would have %d characters, and IAM takes %d", size-maxPolicySize, g.name, size, maxPolicySize)
+		largest := slices.MaxFunc(p.lists, func(a, b config.List) int {
+			return len(strings.Join(a.Names, "")) - len(strings.Join(b.Names, ""))
+		})
+		ps.Add(largest.Key, fmt.Sprintf("%d entries", len(largest.Names)), "shorten the list or its entries by about %d "+
+			"characters: the policy %s would have %d characters, and IAM allows %d",
+			over, p.name, iampolicy.MaxSize+over, iampolicy.MaxSize)
 	}
 }

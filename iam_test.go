@@ -1,34 +1,51 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
+	"msk-serverless/internal/compact"
+	"msk-serverless/internal/config"
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/iampolicy"
+	"msk-serverless/internal/project"
+
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
+
+func writer(prefixes ...string) config.Client {
+	return config.Client{Writes: config.List{Names: prefixes}}
+}
+
+func reader(prefixes, groups []string) config.Client {
+	return config.Client{Reads: config.List{Names: prefixes}, Groups: config.List{Names: groups}}
+}
 
 func TestPolicyDocuments(t *testing.T) {
 	t.Parallel()
 	const cluster = clusterARN("arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1")
 	for _, c := range []struct {
 		name string
-		doc  document
+		doc  iampolicy.Document
 		want string
 	}{
 		{"trust", ec2Trust(), `{"Version":"2012-10-17","Statement":[
 			{"Sid":"Instances","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":["sts:AssumeRole"]}]}`},
-		{"control plane", controlPlanePolicy(cluster, "cn-north-1"), `{"Version":"2012-10-17","Statement":[
+		{"control plane", controlPlanePolicy("cn-north-1").document(string(cluster)), `{"Version":"2012-10-17","Statement":[
 			{"Sid":"DescribeCluster","Effect":"Allow","Action":["kafka:DescribeCluster","kafka:DescribeClusterV2"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
 			{"Sid":"FindBrokers","Effect":"Allow","Action":["kafka:GetBootstrapBrokers"],"Resource":["*"],
 			 "Condition":{"StringEquals":{"aws:RequestedRegion":"cn-north-1"}}}]}`},
-		{"producer", producerPolicy(cluster, []string{"trades.", "exchg."}), `{"Version":"2012-10-17","Statement":[
+		{"producer", clientDocument(cluster, writer("trades.", "exchg.")), `{"Version":"2012-10-17","Statement":[
 			{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:WriteDataIdempotently"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
 			{"Sid":"Produce","Effect":"Allow","Action":["kafka-cluster:CreateTopic","kafka-cluster:DescribeTopic","kafka-cluster:WriteData"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:topic/md/1a2b-s1/exchg.*",
 			             "arn:aws-cn:kafka:cn-north-1:123456789012:topic/md/1a2b-s1/trades.*"]}]}`},
-		{"consumer", consumerPolicy(cluster, []string{"exchg."}, []string{"b<&>", "a"}), `{"Version":"2012-10-17","Statement":[
+		{"consumer", clientDocument(cluster, reader([]string{"exchg."}, []string{"b<&>", "a"})), `{"Version":"2012-10-17","Statement":[
 			{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
 			{"Sid":"Consume","Effect":"Allow","Action":["kafka-cluster:DescribeTopic","kafka-cluster:ReadData"],
@@ -36,13 +53,13 @@ func TestPolicyDocuments(t *testing.T) {
 			{"Sid":"Groups","Effect":"Allow","Action":["kafka-cluster:AlterGroup","kafka-cluster:DeleteGroup","kafka-cluster:DescribeGroup"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:group/md/1a2b-s1/a",
 			             "arn:aws-cn:kafka:cn-north-1:123456789012:group/md/1a2b-s1/b<&>"]}]}`},
-		{"logs", logsPolicy("arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/md/broker:*"), `{"Version":"2012-10-17","Statement":[
+		{"logs", logsPolicy().document("arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/md/broker:*"), `{"Version":"2012-10-17","Statement":[
 			{"Sid":"WriteLogs","Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],
 			 "Resource":["arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/md/broker:log-stream:*"]}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			assert.JSONEq(t, c.want, compactJSON(c.doc))
+			assert.JSONEq(t, c.want, compact.JSON(c.doc))
 		})
 	}
 }
@@ -58,12 +75,13 @@ func TestOperatorPolicies(t *testing.T) {
 		return names
 	}
 	for _, c := range []struct{ prefixes, groups, policies int }{{1, 1, 1}, {1, 0, 1}, {20, 20, 1}, {60, 1, 2}, {1, 60, 2}, {200, 400, 10}} {
-		docs := operatorPolicies(names(c.prefixes, "p%03d."), names(c.groups, "g%03d"), cluster)
-		assert.Len(t, docs, c.policies, "%d prefixes, %d groups", c.prefixes, c.groups)
+		shares := divide(names(c.prefixes, "p%03d."), names(c.groups, "g%03d"), cluster)
+		assert.Len(t, shares, c.policies, "%d prefixes, %d groups", c.prefixes, c.groups)
 		named := map[string]bool{}
-		for i, doc := range docs {
-			assert.LessOrEqual(t, len(compactJSON(doc(cluster))), maxPolicySize)
-			for _, s := range doc(cluster).Statement {
+		for i, share := range shares {
+			doc := share.document(cluster)
+			assert.LessOrEqual(t, size(doc), iampolicy.MaxSize)
+			for _, s := range doc.Statement {
 				assert.Equal(t, i == 0, s.Sid == "Connect" || i == 0, "only the first lets connect")
 				assert.NotEmpty(t, s.Resource)
 				for _, r := range s.Resource {
@@ -80,7 +98,149 @@ func TestPolicyDocumentsAreStable(t *testing.T) {
 	t.Parallel()
 	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1")
 	assert.Equal(t,
-		compactJSON(consumerPolicy(cluster, []string{"a.", "b."}, []string{"x", "y"})),
-		compactJSON(consumerPolicy(cluster, []string{"b.", "a.", "b."}, []string{"y", "x", "y"})))
-	assert.NotContains(t, compactJSON(consumerPolicy(cluster, nil, []string{"b<&>"})), `\u003c`)
+		compact.JSON(clientDocument(cluster, reader([]string{"a.", "b."}, []string{"x", "y"}))),
+		compact.JSON(clientDocument(cluster, reader([]string{"b.", "a.", "b."}, []string{"y", "x", "y"}))))
+	assert.NotContains(t, compact.JSON(clientDocument(cluster, reader(nil, []string{"b<&>"}))), `\u003c`)
+}
+
+func TestPolicySizes(t *testing.T) {
+	t.Parallel()
+	acct := account{ID: "123456789012", Partition: "aws-us-gov"}
+	for _, c := range []struct{ name, key, value, want string }{
+		{"60 long groups", "consumerGroupNames", configtest.ListOf(60, strings.Repeat("g", 100)+"%d"), "60 entries"},
+		{"40 long consumer prefixes", "consumerTopicPrefixes", configtest.ListOf(40, strings.Repeat("p", 100)+"%d"), "40 entries"},
+		{"40 long producer prefixes", "producerTopicPrefixes", configtest.ListOf(40, strings.Repeat("p", 100)+"%d"), "IAM allows 6144"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := config.Parse(project.Name, configtest.With(map[string]string{c.key: c.value}))
+			require.NoError(t, err)
+			var ps config.Problems
+			verifyPolicySizes(cfg, acct, &ps)
+			require.Error(t, ps.Err())
+			assert.Contains(t, ps.Error(), c.key+": ")
+			assert.Contains(t, ps.Error(), c.want)
+		})
+	}
+}
+
+// A list may grow until its policy has IAM's very last character, and no further.
+func TestPolicySizeLimitIsExact(t *testing.T) {
+	t.Parallel()
+	acct := account{ID: "123456789012", Partition: "aws"}
+	check := func(extra int) (bytes int, err error) {
+		prefixes := []string{strings.Repeat("z", extra)}
+		for i := range 50 {
+			prefixes = append(prefixes, fmt.Sprintf("p%03d.", i))
+		}
+		cfg, err := config.Parse(project.Name, configtest.With(map[string]string{"producerTopicPrefixes": compact.JSON(prefixes)}))
+		require.NoError(t, err)
+		const longest = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/00000000-0000-0000-0000-000000000000-s999")
+		bytes = size(clientDocument(longest, writer(prefixes...)))
+		var ps config.Problems
+		verifyPolicySizes(cfg, acct, &ps)
+		return bytes, ps.Err()
+	}
+	bytes, err := check(1)
+	require.NoError(t, err)
+	room := iampolicy.MaxSize - bytes
+	require.Less(t, room, 248, "the case is near the limit")
+	_, err = check(1 + room)
+	assert.NoError(t, err)
+	_, err = check(1 + room + 1)
+	assert.ErrorContains(t, err, "about 1 characters")
+}
+
+func TestTeamsPolicySizes(t *testing.T) {
+	t.Parallel()
+	acct := account{ID: "123456789012", Partition: "aws"}
+	names := func(n int, format string) []string {
+		var list []string
+		require.NoError(t, json.Unmarshal([]byte(configtest.ListOf(n, format)), &list))
+		return list
+	}
+	good := config.Team{[]string{"a."}, []string{"g"}}
+	for _, c := range []struct {
+		name  string
+		teams map[string]config.Team
+		want  []string // keys, and the policy that is too large
+	}{
+		{"fits", map[string]config.Team{"a": good}, nil},
+		{
+			"one team's groups",
+			map[string]config.Team{"a": good, "b": {[]string{"b."}, names(60, strings.Repeat("g", 100)+"%d")}},
+			[]string{"consumerTeams.b.groupNames consumer-b"},
+		},
+		{
+			"one team's prefixes",
+			map[string]config.Team{"a": good, "b": {names(60, strings.Repeat("p", 100)+"%02d."), []string{"h"}}},
+			[]string{"consumerTeams.b.topicPrefixes consumer-b"},
+		},
+		{
+			"two teams",
+			map[string]config.Team{
+				"a": {[]string{"a."}, names(60, strings.Repeat("g", 90)+"%d")}, "b": {[]string{"b."}, names(60, strings.Repeat("h", 100)+"%d")},
+			},
+			[]string{"consumerTeams.a.groupNames consumer-a", "consumerTeams.b.groupNames consumer-b"},
+		},
+		{
+			"prefixes that others cover", map[string]config.Team{"a": {append(names(40, "exchg.%d."), "exchg."), []string{"g"}}}, nil,
+		},
+		{
+			"more of them than the team's own policy takes",
+			map[string]config.Team{"a": {append(names(60, "exchg.%d."), "exchg."), []string{"g"}}},
+			[]string{"consumerTeams.a.topicPrefixes consumer-a"},
+		},
+	} {
+		cfg, err := config.Parse(project.Name, configtest.Valid())
+		require.NoError(t, err)
+		cfg.ConsumerTeams = c.teams
+		require.Empty(t, cfg.Validate())
+		var ps config.Problems
+		verifyPolicySizes(cfg, acct, &ps)
+		var got []string
+		for _, p := range ps {
+			_, rest, _ := strings.Cut(p.Want, "the policy ")
+			policy, _, _ := strings.Cut(rest, " ")
+			got = append(got, p.Key+" "+policy)
+		}
+		assert.Equal(t, c.want, got, c.name)
+	}
+}
+
+func TestOperatorPolicyDocument(t *testing.T) {
+	t.Parallel()
+	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1")
+	cfg := config.Config{
+		ProducerTopicPrefixes: []string{"trades.", "exchg.okx.", "exchg."},
+		ConsumerTopicPrefixes: []string{"trades.", "exchg"},
+		ConsumerGroupNames:    []string{"b"},
+		ConsumerTeams:         map[string]config.Team{"x": {GroupNames: []string{"a", "b"}}},
+	}
+	policies := operatorPolicies(cfg, cluster)
+	require.Len(t, policies, 1)
+	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[
+		{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:DescribeCluster"],
+		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1"]},
+		{"Sid":"ManageTopics","Effect":"Allow","Action":["kafka-cluster:AlterTopic","kafka-cluster:AlterTopicDynamicConfiguration",
+		  "kafka-cluster:CreateTopic","kafka-cluster:DeleteTopic","kafka-cluster:DescribeTopic","kafka-cluster:DescribeTopicDynamicConfiguration"],
+		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:topic/md/1a2b-s1/exchg*",
+		             "arn:aws:kafka:ap-south-1:123456789012:topic/md/1a2b-s1/trades.*"]},
+		{"Sid":"ManageGroups","Effect":"Allow","Action":["kafka-cluster:DeleteGroup","kafka-cluster:DescribeGroup"],
+		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/a",
+		             "arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/b"]}]}`, compact.JSON(policies[0].document(string(cluster))))
+}
+
+func TestWidestPrefixes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ prefixes, want []string }{
+		{nil, nil},
+		{[]string{"b", "a"}, []string{"a", "b"}},
+		{[]string{"a", "a"}, []string{"a"}},
+		{[]string{"a.b.c", "a.b", "a.c", "a.b.d"}, []string{"a.b", "a.c"}},
+		{[]string{"a", "a-", "a.b", "A", "a.b.c", "b"}, []string{"A", "a", "b"}},
+		{[]string{"exchg.", "exchg"}, []string{"exchg"}},
+	} {
+		assert.Equal(t, c.want, widest(c.prefixes))
+	}
 }

@@ -4,11 +4,13 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"msk-serverless/internal/config"
 )
 
-// newLogging declares the log group that collectors write of their traffic with the brokers. MSK Serverless itself
-// sends no broker logs: the API takes no such setting (MSK API, ServerlessRequest), so none can be made here.
-func newLogging(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (*cloudwatch.LogGroup, error) {
+// newLogging declares the log group in which collectors log their traffic with the brokers. MSK Serverless delivers
+// no broker logs, and its API has no such setting (MSK API, ServerlessRequest).
+func newLogging(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (*cloudwatch.LogGroup, error) {
 	args := &cloudwatch.LogGroupArgs{
 		Name:            pulumi.String("/aws/msk/" + cfg.ClusterName + "/broker"),
 		RetentionInDays: pulumi.Int(cfg.LogRetentionDays),

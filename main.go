@@ -1,17 +1,21 @@
-// Command msk-serverless is the Pulumi program of a Kafka platform for market data on Amazon MSK Serverless: the cluster,
-// the security groups around it, a log group, and least-privilege IAM for the collectors that produce and the teams that
-// consume.
+// Command msk-serverless is the Pulumi program of a Kafka platform for market data on Amazon MSK Serverless: the
+// cluster, the security groups around it, a log group, and least-privilege IAM for the collectors that produce and
+// the teams that consume.
 package main
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"msk-serverless/internal/config"
+)
 
 func main() {
 	pulumi.Run(deploy)
 }
 
-// deploy declares one environment's platform, from its configuration to its outputs.
+// deploy declares the platform of one environment, from its configuration to its outputs.
 func deploy(ctx *pulumi.Context) error {
-	cfg, err := loadConfig(ctx)
+	cfg, err := config.Load(ctx.Project(), ctx.GetConfig)
 	if err != nil {
 		return err
 	}
@@ -34,18 +38,18 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := newCluster(ctx, cfg, network, provider)
+	cluster, err := newCluster(ctx, cfg, provider, network)
 	if err != nil {
 		return err
 	}
-	access, err := newAccess(ctx, cfg, account, cluster, logs, provider)
+	access, err := newAccess(ctx, cfg, provider, account, cluster, logs)
 	if err != nil {
 		return err
 	}
-	monitoring, err := newMonitoring(ctx, cfg, account, cluster, provider)
+	dashboard, err := newMonitoring(ctx, cfg, provider, account, cluster)
 	if err != nil {
 		return err
 	}
-	export(ctx, cfg, network, logs, cluster, access, monitoring)
+	export(ctx, cfg, network, logs, cluster, access, dashboard)
 	return nil
 }

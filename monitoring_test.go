@@ -10,16 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"msk-serverless/internal/compact"
+	"msk-serverless/internal/config"
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/project"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-const alarmTopic = "arn:aws:sns:ap-south-1:111122223333:on-call"
-
 // parse is the configuration of a stack that changes the valid one.
-func parse(t *testing.T, changes map[string]string) Config {
+func parse(t *testing.T, changes map[string]string) config.Config {
 	t.Helper()
-	cfg, err := parseConfig(project, with(changes))
+	cfg, err := config.Parse(project.Name, configtest.With(changes))
 	require.NoError(t, err)
 	return cfg
 }
@@ -28,15 +31,15 @@ func TestDashboardIsValid(t *testing.T) {
 	t.Parallel()
 	for _, cluster := range []string{"7", "crypto-stream", strings.Repeat("a", 43)} {
 		cfg := parse(t, map[string]string{"clusterName": cluster})
-		assert.Empty(t, dashboardProblems(t, compactJSON(cfg.dashboard())), cluster)
-		assert.Regexp(t, `^`+cluster+`-ap-south-1$`, cfg.dashboardName())
-		assert.Regexp(t, `^[A-Za-z0-9_-]{1,255}$`, cfg.dashboardName(), "what PutDashboard takes")
+		assert.Empty(t, dashboardProblems(t, compact.JSON(newDashboardBody(cfg))), cluster)
+		assert.Regexp(t, `^`+cluster+`-ap-south-1$`, dashboardName(cfg))
+		assert.Regexp(t, `^[A-Za-z0-9_-]{1,255}$`, dashboardName(cfg), "what PutDashboard takes")
 	}
 }
 
 func TestDashboardCheckerRefuses(t *testing.T) {
 	t.Parallel()
-	valid := compactJSON(parse(t, nil).dashboard())
+	valid := compact.JSON(newDashboardBody(parse(t, nil)))
 	for _, c := range []struct{ name, old, with, want string }{
 		{"unknown key", `"start":"-PT3H"`, `"begin":"-PT3H"`, "dashboard: unknown begin"},
 		{"start", `"-PT3H"`, `"3h"`, "start"},
@@ -189,7 +192,7 @@ func TestDashboardShows(t *testing.T) {
 			fmt.Sprintf(search, "ProduceMessageConversionsPerSec"), fmt.Sprintf(search, "FetchMessageConversionsPerSec"),
 		}, 0},
 	}
-	body := parse(t, nil).dashboard()
+	body := newDashboardBody(parse(t, nil))
 	assert.Equal(t, "inherit", body.PeriodOverride)
 	var got []shown
 	for _, w := range body.Widgets {
@@ -223,7 +226,7 @@ func TestConsoleURL(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	cfg := parse(t, map[string]string{
-		"alarmTopicArn": alarmTopic, "maxConsumerLag": "5000", "maxConsumerLagSeconds": "30", "quotaAlarmPercent": "75",
+		"alarmTopicArn": configtest.AlarmTopic, "maxConsumerLag": "5000", "maxConsumerLagSeconds": "30", "quotaAlarmPercent": "75",
 		"silenceMinutes": "12", "consumerGroupNames": `["a","b:c"]`,
 		"consumerTeams": `{"quant":{"topicPrefixes":["exchg."],"groupNames":["q/1"]}}`,
 	})
@@ -242,7 +245,7 @@ func TestAlarms(t *testing.T) {
 		{"lag-messages-q/1", "", `SELECT MAX(MaxOffsetLag)` + byGroup + `'q/1'`, above, 5000, 5, 3, "notBreaching"},
 		{"lag-seconds-q/1", "", `SELECT MAX(EstimatedMaxTimeLag)` + byGroup + `'q/1'`, above, 30, 5, 3, "notBreaching"},
 	}
-	got := cfg.alarms()
+	got := alarms(cfg)
 	for i := range got {
 		assert.Contains(t, got[i].description, "crypto-stream")
 		assert.Contains(t, got[i].description, "First ")
@@ -250,7 +253,7 @@ func TestAlarms(t *testing.T) {
 		got[i].description = ""
 	}
 	assert.Equal(t, want, got)
-	assert.Contains(t, strings.Join(cfg.warnings(), "\n"), `"b:c" holds a colon`)
+	assert.Contains(t, strings.Join(cfg.Warnings(), "\n"), `"b:c": AWS publishes no lag`)
 }
 
 func TestAlarmDescriptionsSayWhatIsWrong(t *testing.T) {
@@ -259,7 +262,7 @@ func TestAlarmDescriptionsSayWhatIsWrong(t *testing.T) {
 	require.NoError(t, err)
 	runbook := string(text)
 	said := map[string]string{}
-	for _, a := range parse(t, map[string]string{"alarmTopicArn": alarmTopic}).alarms() {
+	for _, a := range alarms(parse(t, map[string]string{"alarmTopicArn": configtest.AlarmTopic})) {
 		said[a.name] = a.description
 		section := regexp.MustCompile(`docs/operations\.md, "(.+)"`).FindStringSubmatch(a.description)
 		require.NotNil(t, section, a.name)
@@ -275,7 +278,7 @@ func TestAlarmDescriptionsSayWhatIsWrong(t *testing.T) {
 func TestAlarmsOnlyIfAskedFor(t *testing.T) {
 	t.Parallel()
 	names := func(changes map[string]string) (names []string) {
-		for _, a := range parse(t, changes).alarms() {
+		for _, a := range alarms(parse(t, changes)) {
 			names = append(names, a.name)
 		}
 		slices.Sort(names)
@@ -285,10 +288,10 @@ func TestAlarmsOnlyIfAskedFor(t *testing.T) {
 	assert.Empty(t, names(map[string]string{"silenceMinutes": "30", "quotaAlarmPercent": "50"}))
 	assert.Equal(t, []string{
 		"egress", "ingress", "lag-messages-team-quant", "lag-messages-team-research", "lag-seconds-team-quant", "lag-seconds-team-research",
-	}, names(map[string]string{"alarmTopicArn": alarmTopic, "silenceMinutes": "0"}))
+	}, names(map[string]string{"alarmTopicArn": configtest.AlarmTopic, "silenceMinutes": "0"}))
 	assert.Equal(t,
-		names(map[string]string{"alarmTopicArn": alarmTopic, "consumerGroupNames": `["a","b"]`}),
-		names(map[string]string{"alarmTopicArn": alarmTopic, "consumerGroupNames": `["b","a"]`}))
+		names(map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["a","b"]`}),
+		names(map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["b","a"]`}))
 }
 
 // A group can't be named so that two alarms get one name.
@@ -315,71 +318,25 @@ func TestAlarmNames(t *testing.T) {
 
 	seen := map[string]bool{}
 	groups := `["x","messages-x","seconds-x","lag-messages-x"]`
-	for _, a := range parse(t, map[string]string{"alarmTopicArn": alarmTopic, "consumerGroupNames": groups}).alarms() {
+	for _, a := range alarms(parse(t, map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": groups})) {
 		assert.False(t, seen[a.name], a.name)
 		seen[a.name] = true
-	}
-}
-
-func TestAlarmSettingsAccepted(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ key, value string }{
-		{"alarmTopicArn", ""},
-		{"alarmTopicArn", alarmTopic},
-		{"alarmTopicArn", "arn:aws:sns:ap-south-1:999988887777:" + strings.Repeat("t", 256)},
-		{"maxConsumerLag", "1"},
-		{"maxConsumerLagSeconds", "1"},
-		{"quotaAlarmPercent", "1"},
-		{"quotaAlarmPercent", "99"},
-		{"silenceMinutes", "0"},
-		{"silenceMinutes", "180"},
-	} {
-		_, err := parseConfig(project, with(map[string]string{c.key: c.value}))
-		assert.NoError(t, err, "%s: %s", c.key, c.value)
-	}
-}
-
-func TestAlarmSettingsRefused(t *testing.T) {
-	t.Parallel()
-	for _, c := range []badConfig{
-		{"no ARN", "alarmTopicArn", "on-call", "ARN of an SNS topic"},
-		{"other service", "alarmTopicArn", "arn:aws:sqs:ap-south-1:111122223333:on-call", "ARN of an SNS topic"},
-		{"FIFO topic", "alarmTopicArn", alarmTopic + ".fifo", "not FIFO"},
-		{"subscription", "alarmTopicArn", alarmTopic + ":1234abcd-12ab-34cd-56ef-1234567890ab", "ARN of an SNS topic"},
-		{"other region", "alarmTopicArn", "arn:aws:sns:us-east-1:111122223333:on-call", "this one is in us-east-1"},
-		{"name too long", "alarmTopicArn", "arn:aws:sns:ap-south-1:111122223333:" + strings.Repeat("t", 257), "ARN of an SNS topic"},
-		{"no lag at all", "maxConsumerLag", "0", "1 or more"},
-		{"lag no number", "maxConsumerLag", "many", "whole number"},
-		{"no time lag at all", "maxConsumerLagSeconds", "0", "1 or more"},
-		{"nothing of the quota", "quotaAlarmPercent", "0", "1 to 99"},
-		{"all of the quota", "quotaAlarmPercent", "100", "1 to 99"},
-		{"percentage with a fraction", "quotaAlarmPercent", "79.5", "whole number"},
-		{"negative silence", "silenceMinutes", "-1", "1 to 180"},
-		{"longer than CloudWatch looks back", "silenceMinutes", "181", "1 to 180"},
-		{"group that would end a query's string", "consumerGroupNames", `["a' OR 'b"]`, "quotes"},
-		{"group with an apostrophe", "consumerGroupNames", `["team's"]`, "quotes"},
-	} {
-		_, err := parseConfig(project, with(map[string]string{c.key: c.value}))
-		if assert.Error(t, err, c.name) {
-			assert.Contains(t, err.Error(), "* "+c.key+": ", c.name)
-			assert.Contains(t, err.Error(), c.want, c.name)
-		}
 	}
 }
 
 // 99 groups have 198 alarms, to which the cluster adds three, or two without that of silence.
 func TestConfigWarnsOfTooManyAlarms(t *testing.T) {
 	t.Parallel()
-	settings := map[string]string{"alarmTopicArn": alarmTopic, "consumerGroupNames": listOf(99, "g%d"), "silenceMinutes": "0"}
-	assert.Empty(t, parse(t, settings).warnings())
+	settings := map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": configtest.ListOf(99, "g%d"), "silenceMinutes": "0"}
+	assert.Empty(t, alarmWarnings(parse(t, settings)))
 	settings["silenceMinutes"] = "1"
-	require.Len(t, parse(t, settings).warnings(), 1)
-	assert.Contains(t, parse(t, settings).warnings()[0], "alarmTopicArn: these are 201 alarms")
+	require.Len(t, alarmWarnings(parse(t, settings)), 1)
+	assert.Contains(t, alarmWarnings(parse(t, settings))[0], "alarmTopicArn: the stack has 201 alarms")
 }
 
 func TestProgramAlarms(t *testing.T) {
 	t.Parallel()
-	m := register(t, map[string]string{"alarmTopicArn": alarmTopic, "consumerGroupNames": `["team-quant"]`})
+	m := register(t, map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["team-quant"]`})
 	alarms := []string{"egress", "ingress", "lag-messages-team-quant", "lag-seconds-team-quant", "silence"}
 	var got []string
 	for name, r := range m.resources {
@@ -403,8 +360,8 @@ func TestProgramAlarms(t *testing.T) {
 		want any
 	}{
 		{"name", "crypto-stream-silence"},
-		{"alarmActions", []any{alarmTopic}},
-		{"okActions", []any{alarmTopic}},
+		{"alarmActions", []any{configtest.AlarmTopic}},
+		{"okActions", []any{configtest.AlarmTopic}},
 		{"insufficientDataActions", nil},
 		{"comparisonOperator", "LessThanOrEqualToThreshold"},
 		{"threshold", 0.0},
@@ -419,32 +376,5 @@ func TestProgramAlarms(t *testing.T) {
 		assert.Equal(t, c.want, m.in(t, "cloudwatch/metricAlarm silence", c.path), c.path)
 	}
 	assert.Equal(t, "crypto-stream-ap-south-1", m.in(t, "cloudwatch/dashboard dashboard", "dashboardName"))
-	assert.JSONEq(t, compactJSON(parse(t, nil).dashboard()), m.in(t, "cloudwatch/dashboard dashboard", "dashboardBody").(string))
-}
-
-// Alarms through the engine: made, unchanged by a second deployment, changed in place, gone with their group or topic.
-func TestAlarmsLifecycle(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, with(map[string]string{"alarmTopicArn": alarmTopic, "consumerGroupNames": `["a","b"]`}))
-	s.up(t)
-	assert.Equal(t, "https://console.aws.amazon.com/cloudwatch/home?region=ap-south-1#dashboards:name=crypto-stream-ap-south-1",
-		s.outputs(t)["dashboardUrl"])
-	s.ok(t, "preview", "--refresh", "--expect-no-changes")
-
-	s.set(t, map[string]string{"consumerGroupNames": `["b","a"]`, "maxConsumerLag": "7"})
-	steps, refusals := s.plan(t)
-	assert.Empty(t, refusals)
-	assert.Equal(t, []string{"update cloudwatch/metricAlarm lag-messages-a", "update cloudwatch/metricAlarm lag-messages-b"}, steps)
-
-	s.set(t, map[string]string{"consumerGroupNames": `["a"]`, "maxConsumerLag": unset})
-	steps, refusals = s.plan(t)
-	assert.Empty(t, refusals)
-	assert.Equal(t, []string{
-		"delete cloudwatch/metricAlarm lag-messages-b", "delete cloudwatch/metricAlarm lag-seconds-b", "update iam/policy consumer", "update iam/policy operator",
-	}, steps)
-
-	s.set(t, map[string]string{"consumerGroupNames": `["a","b"]`, "alarmTopicArn": unset})
-	s.up(t)
-	steps, _ = s.plan(t)
-	assert.Empty(t, steps)
+	assert.JSONEq(t, compact.JSON(newDashboardBody(parse(t, nil))), m.in(t, "cloudwatch/dashboard dashboard", "dashboardBody").(string))
 }

@@ -6,10 +6,17 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/msk"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"msk-serverless/internal/config"
 )
 
-// newCluster declares the cluster. SASL/IAM is not a choice: MSK Serverless knows no other authentication.
-func newCluster(ctx *pulumi.Context, cfg Config, n network, provider *aws.Provider) (*msk.ServerlessCluster, error) {
+// newCluster declares the cluster. SASL/IAM is the only authentication that MSK Serverless supports.
+func newCluster(
+	ctx *pulumi.Context,
+	cfg config.Config,
+	provider *aws.Provider,
+	n network,
+) (*msk.ServerlessCluster, error) {
 	return msk.NewServerlessCluster(ctx, "cluster", &msk.ServerlessClusterArgs{
 		ClusterName: pulumi.String(cfg.ClusterName),
 		ClientAuthentication: msk.ServerlessClusterClientAuthenticationArgs{
@@ -24,18 +31,18 @@ func newCluster(ctx *pulumi.Context, cfg Config, n network, provider *aws.Provid
 	},
 		pulumi.Provider(provider),
 		pulumi.Protect(cfg.Protect),
-		// Its name is taken until the old one is gone.
+		// The name is in use until the old cluster is deleted.
 		pulumi.DeleteBeforeReplace(true))
 }
 
-// clusterARN is the ARN of a cluster: arn:<partition>:kafka:<region>:<account>:cluster/<name>/<uuid>. What is in the
-// cluster has its name and uuid too (MSK guide, "Authorization policy resources").
+// clusterARN is the ARN of a cluster: arn:<partition>:kafka:<region>:<account>:cluster/<name>/<uuid>. The ARNs of its
+// topics and groups contain the same name and uuid (MSK guide, "Authorization policy resources").
 type clusterARN string
 
-// topics is the ARN of every topic whose name begins with prefix.
+// topics returns the ARN of every topic whose name begins with prefix.
 func (a clusterARN) topics(prefix string) string { return a.inside("topic", prefix+"*") }
 
-// group is the ARN of one consumer group.
+// group returns the ARN of one consumer group.
 func (a clusterARN) group(name string) string { return a.inside("group", name) }
 
 func (a clusterARN) inside(kind, name string) string {

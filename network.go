@@ -8,19 +8,20 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"msk-serverless/internal/config"
 )
 
-// kafkaPort is where the brokers listen: SASL/IAM over TLS, the only way in that MSK Serverless has (MSK guide, "Port
-// information").
+// kafkaPort is the port of SASL/IAM over TLS, the only way into MSK Serverless (MSK guide, "Port information").
 const kafkaPort = 9098
 
-// network is the security groups of the platform.
+// network holds the security groups of the platform.
 type network struct {
 	Brokers, Collector, Consumer *ec2.SecurityGroup
 }
 
-// newNetwork declares a security group each for brokers, collectors and consumers.
-func newNetwork(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (network, error) {
+// newNetwork declares the security groups of brokers, collectors and consumers, and what they let through.
+func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (network, error) {
 	group := func(name, description string, ingress ec2.SecurityGroupIngressArray, egress ec2.SecurityGroupEgressArray,
 		opts ...pulumi.ResourceOption,
 	) (*ec2.SecurityGroup, error) {
@@ -31,8 +32,8 @@ func newNetwork(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (networ
 			Ingress:     ingress,
 			Egress:      egress,
 		}, append(opts, pulumi.Provider(provider),
-			// Where the VPC or the region changes, the new group can have the same name, and the old one can't go before
-			// the brokers' rules have let go of it.
+			// If the VPC or the region changes, the new group may have the same name, and the old one can't be
+			// deleted while the brokers' rules refer to it.
 			pulumi.DeleteBeforeReplace(false))...)
 	}
 
@@ -45,19 +46,23 @@ func newNetwork(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (networ
 		return network{}, err
 	}
 
-	// Inline rules are the only ones that the group may have: one opened by hand is drift, and goes.
+	// Inline rules are exclusive: a rule that somebody adds by hand shows as drift and is removed.
 	clients := pulumi.StringArray{collector.ID(), consumer.ID()}
 	for _, id := range slices.Sorted(slices.Values(cfg.ClientSecurityGroupIDs)) {
 		clients = append(clients, pulumi.String(id))
 	}
 	brokers, err := group("brokers", "Brokers of MSK Serverless",
-		ec2.SecurityGroupIngressArray{ec2.SecurityGroupIngressArgs{
-			Description:    pulumi.String("Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"),
-			Protocol:       pulumi.String("tcp"),
-			FromPort:       pulumi.Int(kafkaPort),
-			ToPort:         pulumi.Int(kafkaPort),
-			SecurityGroups: clients,
-		}},
+		ec2.SecurityGroupIngressArray{
+			ec2.SecurityGroupIngressArgs{
+				Description: pulumi.String(
+					"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients",
+				),
+				Protocol:       pulumi.String("tcp"),
+				FromPort:       pulumi.Int(kafkaPort),
+				ToPort:         pulumi.Int(kafkaPort),
+				SecurityGroups: clients,
+			},
+		},
 		ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
 			Description:    pulumi.String("All traffic"),
 			Protocol:       pulumi.String("-1"),
@@ -75,10 +80,10 @@ func newNetwork(ctx *pulumi.Context, cfg Config, provider *aws.Provider) (networ
 	return n, n.allowEgress(ctx, cfg, provider)
 }
 
-// allowEgress lets collectors and consumers out to the brokers, and collectors to the exchanges: AWS's own rule, which
-// lets a group out to anywhere, is removed by the provider. The rules are resources of their own because the brokers'
-// group refers to the groups that they belong to.
-func (n network) allowEgress(ctx *pulumi.Context, cfg Config, provider *aws.Provider) error {
+// allowEgress lets collectors and consumers connect to the brokers, and collectors to the exchanges. The provider
+// removes the rule that AWS gives every new group, which allows all egress. These rules are separate resources
+// because the brokers' group refers to the groups that they belong to.
+func (n network) allowEgress(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) error {
 	toBrokers := func(from string, group *ec2.SecurityGroup) error {
 		_, err := vpc.NewSecurityGroupEgressRule(ctx, from+"-to-brokers", &vpc.SecurityGroupEgressRuleArgs{
 			SecurityGroupId:           group.ID(),
@@ -107,53 +112,11 @@ func (n network) allowEgress(ctx *pulumi.Context, cfg Config, provider *aws.Prov
 		} else {
 			args.CidrIpv4 = pulumi.String(cidr)
 		}
-		// Named for the block and not for its place in the list, so that a reorder changes nothing.
-		if _, err := vpc.NewSecurityGroupEgressRule(ctx, "collector-to-"+cidr, args, pulumi.Provider(provider)); err != nil {
+		// Named after the block and not after its index, so that reordering the list changes nothing.
+		_, err := vpc.NewSecurityGroupEgressRule(ctx, "collector-to-"+cidr, args, pulumi.Provider(provider))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// verifyNetwork finds a VPC or subnets that a serverless cluster can't be put in: it needs DNS hostnames and resolution
-// on, and subnets in two Availability Zones or more (MSK guide, "Create a cluster").
-func (c Config) verifyNetwork(ctx *pulumi.Context, ps *problems, provider *aws.Provider) {
-	looks := []func(*problems){func(ps *problems) { c.verifyVPC(ctx, ps, provider) }}
-	zones := make([]string, len(c.SubnetIDs))
-	for i, id := range c.SubnetIDs {
-		looks = append(looks, func(ps *problems) { zones[i] = c.verifySubnet(ctx, ps, id, provider) })
-	}
-	ps.sideBySide(looks...)
-	if distinct := sortedSet(zones); len(distinct) == 1 && distinct[0] != "" {
-		ps.add("subnetIds", c.SubnetIDs, "name subnets in 2 or more Availability Zones; all of these are in %s", distinct[0])
-	}
-}
-
-const escape = "or set verifyNetwork to false if whoever deploys may not look it up"
-
-func (c Config) verifyVPC(ctx *pulumi.Context, ps *problems, provider *aws.Provider) {
-	v, err := ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &c.VPCID}, pulumi.Provider(provider))
-	if err != nil {
-		ps.add("vpcId", c.VPCID, "name a VPC of this account and %s, %s; looking it up: %s", c.Region, escape, reason(err))
-		return
-	}
-	if !v.EnableDnsHostnames {
-		ps.add("vpcId", c.VPCID, "turn DNS hostnames on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-hostnames", c.VPCID)
-	}
-	if !v.EnableDnsSupport {
-		ps.add("vpcId", c.VPCID, "turn DNS resolution on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-support", c.VPCID)
-	}
-}
-
-// verifySubnet returns the subnet's Availability Zone, empty where there is no such subnet.
-func (c Config) verifySubnet(ctx *pulumi.Context, ps *problems, id string, provider *aws.Provider) (zone string) {
-	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, pulumi.Provider(provider))
-	if err != nil {
-		ps.add("subnetIds", id, "name a subnet of %s, %s; looking it up: %s", c.VPCID, escape, reason(err))
-		return ""
-	}
-	if subnet.VpcId != c.VPCID {
-		ps.add("subnetIds", id, "name a subnet of %s; this one is in %s", c.VPCID, subnet.VpcId)
-	}
-	return subnet.AvailabilityZone
 }

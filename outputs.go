@@ -4,14 +4,22 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/msk"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"msk-serverless/internal/config"
 )
 
-// export names what scripts and people read from the stack.
-func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGroup, cluster *msk.ServerlessCluster, a access,
-	m monitoring,
+// export sets the stack's outputs, which mskctl and people read. README.md, "Outputs", documents them.
+func export(
+	ctx *pulumi.Context,
+	cfg config.Config,
+	n network,
+	logs *cloudwatch.LogGroup,
+	cluster *msk.ServerlessCluster,
+	a access,
+	d dashboard,
 ) {
 	ctx.Export("region", pulumi.String(cfg.Region))
-	ctx.Export("bootstrapBrokersSaslIam", warnIfEmpty(ctx, cluster))
+	ctx.Export("bootstrapBrokersSaslIam", bootstrapBrokers(ctx, cluster))
 	ctx.Export("clusterArn", cluster.Arn)
 	ctx.Export("clusterUuid", cluster.ClusterUuid)
 	ctx.Export("brokerSecurityGroupId", n.Brokers.ID())
@@ -19,44 +27,54 @@ func export(ctx *pulumi.Context, cfg Config, n network, logs *cloudwatch.LogGrou
 	ctx.Export("consumerSecurityGroupId", n.Consumer.ID())
 	ctx.Export("collectorInstanceProfileName", a.Profile.Name)
 	ctx.Export("collectorRoleArn", a.Collector.Arn)
-	ctx.Export("producerPolicyArn", a.Producer.Arn)
-	if a.Consumer != nil {
-		ctx.Export("consumerPolicyArn", a.Consumer.Arn)
-	}
-	teams := pulumi.StringMap{}
-	for team, policy := range a.Teams {
-		teams[team] = policy.Arn
-	}
-	ctx.Export("consumerTeamPolicyArns", teams)
+	ctx.Export("brokerLogGroupName", logs.Name)
+	exportClients(ctx, a.Clients)
 	operators := pulumi.StringArray{}
 	for _, policy := range a.Operators {
 		operators = append(operators, policy.Arn)
 	}
 	ctx.Export("operatorPolicyArn", operators[0])
 	ctx.Export("operatorPolicyArns", operators)
-	ctx.Export("brokerLogGroupName", logs.Name)
-	// What is deployed, which the configuration may be ahead of.
-	ctx.Export("producerTopicPrefixes", pulumi.ToStringArray(cfg.ProducerTopicPrefixes))
-	ctx.Export("consumerTopicPrefixes", pulumi.ToStringArray(cfg.ConsumerTopicPrefixes))
-	ctx.Export("consumerGroupNames", pulumi.ToStringArray(cfg.ConsumerGroupNames))
-	lists := pulumi.Map{}
-	for name, team := range cfg.ConsumerTeams {
-		lists[name] = pulumi.Map{"topicPrefixes": pulumi.ToStringArray(team.TopicPrefixes), "groupNames": pulumi.ToStringArray(team.GroupNames)}
-	}
-	ctx.Export("consumerTeams", lists)
-	if m.DashboardURL != "" {
-		ctx.Export("dashboardUrl", pulumi.String(m.DashboardURL))
+	if d.URL != "" {
+		ctx.Export("dashboardUrl", pulumi.String(d.URL))
 	}
 }
 
-// warnIfEmpty is the cluster's bootstrap brokers. The provider leaves them empty, and says nothing, where whoever deploys
-// may not call kafka:GetBootstrapBrokers.
-func warnIfEmpty(ctx *pulumi.Context, cluster *msk.ServerlessCluster) pulumi.StringOutput {
+// exportClients sets the clients' policies, and what they may write and read as it is deployed: the configuration
+// may be ahead of that.
+func exportClients(ctx *pulumi.Context, clients []client) {
+	shared := config.Client{}
+	teamPolicies, teams := pulumi.StringMap{}, pulumi.Map{}
+	for _, c := range clients {
+		switch c.Name {
+		case config.Collectors:
+			ctx.Export("producerPolicyArn", c.Policy.Arn)
+			ctx.Export("producerTopicPrefixes", pulumi.ToStringArray(c.Writes.Names))
+		case config.SharedConsumers:
+			ctx.Export("consumerPolicyArn", c.Policy.Arn)
+			shared = c.Client
+		default:
+			teamPolicies[c.Team] = c.Policy.Arn
+			teams[c.Team] = pulumi.Map{
+				"topicPrefixes": pulumi.ToStringArray(c.Reads.Names),
+				"groupNames":    pulumi.ToStringArray(c.Groups.Names),
+			}
+		}
+	}
+	ctx.Export("consumerTopicPrefixes", pulumi.ToStringArray(shared.Reads.Names))
+	ctx.Export("consumerGroupNames", pulumi.ToStringArray(shared.Groups.Names))
+	ctx.Export("consumerTeamPolicyArns", teamPolicies)
+	ctx.Export("consumerTeams", teams)
+}
+
+// bootstrapBrokers returns the bootstrap string and warns if it is empty. The provider leaves it empty without an
+// error if the deploying credentials may not call kafka:GetBootstrapBrokers.
+func bootstrapBrokers(ctx *pulumi.Context, cluster *msk.ServerlessCluster) pulumi.StringOutput {
 	return cluster.BootstrapBrokersSaslIam.ApplyT(func(brokers string) (string, error) {
 		if brokers != "" {
 			return brokers, nil
 		}
-		return brokers, ctx.Log.Warn("bootstrapBrokersSaslIam is empty: allow whoever deploys kafka:GetBootstrapBrokers, "+
-			"then run `pulumi up --refresh`", &pulumi.LogArgs{Resource: cluster})
+		return brokers, ctx.Log.Warn("bootstrapBrokersSaslIam is empty: allow the deploying credentials "+
+			"kafka:GetBootstrapBrokers, then run `pulumi up --refresh`", &pulumi.LogArgs{Resource: cluster})
 	}).(pulumi.StringOutput)
 }

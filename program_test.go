@@ -2,11 +2,18 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"msk-serverless/internal/config"
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/project"
+	"msk-serverless/internal/stacktest"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -26,7 +33,7 @@ const mockCluster = "arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream
 func (m *mocks) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.resources[shortURN("urn:pulumi:s::p::"+args.TypeToken+"::"+args.Name)] = args
+	m.resources[stacktest.ShortURN("urn:pulumi:s::p::"+args.TypeToken+"::"+args.Name)] = args
 	out := args.Inputs.Copy()
 	arn := "arn:of:" + args.TypeToken + ":" + args.Name
 	switch {
@@ -67,7 +74,7 @@ func (m *mocks) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 func register(t *testing.T, changes map[string]string) *mocks {
 	t.Helper()
 	m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
-	err := pulumi.RunErr(deploy, pulumi.WithMocks(project, "test", m), func(info *pulumi.RunInfo) { info.Config = with(changes) })
+	err := pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m), func(info *pulumi.RunInfo) { info.Config = configtest.With(changes) })
 	require.NoError(t, err)
 	return m
 }
@@ -97,7 +104,7 @@ func TestProgramInputs(t *testing.T) {
 		want           any
 	}{
 		{"pulumi:providers:aws aws", "region", "ap-south-1"},
-		{"pulumi:providers:aws aws", "defaultTags.tags", map[string]any{"AccessScope": "team-x", "Env": "prod"}},
+		{"pulumi:providers:aws aws", "defaultTags.tags", map[string]any{"AccessScope": "crypto-stream", "Env": "prod"}},
 		{"pulumi:providers:aws aws", "assumeRole.roleArn", "arn:aws:iam::123456789012:role/MSK-Builder"},
 		{"pulumi:providers:aws aws", "allowedAccountIds", []any{"123456789012"}},
 
@@ -257,5 +264,60 @@ func TestProgramLooksUpSideBySide(t *testing.T) {
 	t.Parallel()
 	m := &meeting{mocks: mocks{resources: map[string]pulumi.MockResourceArgs{}}}
 	m.expected.Add(4) // who deploys, the VPC, two subnets
-	require.NoError(t, pulumi.RunErr(deploy, pulumi.WithMocks(project, "test", m), func(info *pulumi.RunInfo) { info.Config = with(nil) }))
+	require.NoError(t, pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m), func(info *pulumi.RunInfo) { info.Config = configtest.With(nil) }))
+}
+
+func TestProgramRegistersTeams(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{true, false} {
+		changes := map[string]string{"consumerTeams": configtest.Teams}
+		want := []string{
+			"iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-quant", "iam/policy consumer-research",
+			"iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+		}
+		if !shared {
+			changes["consumerTopicPrefixes"], changes["consumerGroupNames"] = "[]", "[]"
+			want = slices.DeleteFunc(want, func(name string) bool { return name == "iam/policy consumer" })
+		}
+		m := register(t, changes)
+		got := slices.DeleteFunc(slices.Sorted(maps.Keys(m.resources)), func(name string) bool { return !strings.HasPrefix(name, "iam/policy ") })
+		assert.Equal(t, want, got)
+		for _, name := range got {
+			_, short, _ := strings.Cut(name, " ")
+			assert.Equal(t, fmt.Sprintf("crypto-stream-ap-south-1-%s", short), m.in(t, name, "name"))
+		}
+	}
+}
+
+// Nothing that can be written for permissionsBoundary takes the boundary away, but none.
+func TestLeastPrivilegeBoundaryStays(t *testing.T) {
+	t.Parallel()
+	for _, setting := range []string{
+		configtest.Unset, "", " ", "None", "NONE", "no", "false", "null", "-", "none ", " none", "none\n", "*", "[]", "{}", `"none"`, "arn:",
+		"arn:aws:iam::123456789012:policy/", "arn:aws:iam::123456789012:policy/none", "Other",
+	} {
+		if _, err := config.Parse(project.Name, configtest.With(map[string]string{"permissionsBoundary": setting})); err != nil {
+			assert.Contains(t, err.Error(), "* permissionsBoundary: ", "%q", setting)
+			continue
+		}
+		boundary, _ := register(t, map[string]string{"permissionsBoundary": setting}).in(t, "iam/role collector", "permissionsBoundary").(string)
+		assert.Regexp(t, `^arn:aws:iam::123456789012:policy/.+$`, boundary, "%q", setting)
+	}
+	assert.Nil(t, register(t, map[string]string{"permissionsBoundary": "none"}).in(t, "iam/role collector", "permissionsBoundary"))
+}
+
+// Of a resource that was made elsewhere, what AWS can't change in place is left as it is; of others, nothing is.
+func TestAdoptedNamesAreKept(t *testing.T) {
+	t.Parallel()
+	for _, adopted := range []string{"true", "false"} {
+		m := register(t, map[string]string{"adopted": adopted})
+		for name, r := range m.resources {
+			var want []string
+			if adopted == "true" {
+				want = kept(r.TypeToken)
+			}
+			assert.ElementsMatch(t, want, r.RegisterRPC.GetIgnoreChanges(), "%s, adopted: %s", name, adopted)
+		}
+		assert.NotContains(t, m.resources["msk/serverlessCluster cluster"].RegisterRPC.GetIgnoreChanges(), "clusterName", "that is a setting")
+	}
 }

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/stacktest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+)
+
+// oddGroup is a legal name with characters that mean something to shells and to Java's properties.
+const oddGroup = "q$HOME`x`#;&|(!)=%n"
+
+func TestClientEnv(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, configtest.With(map[string]string{
+		"producerTopicPrefixes": `["exchg.","trades."]`, "consumerTopicPrefixes": `["exchg."]`, "consumerGroupNames": `["team-quant"]`,
+		"consumerTeams": `{"odd":{"topicPrefixes":["trades.","exchg.x"],"groupNames":["odd","` + oddGroup + `"]},` +
+			`"plain":{"topicPrefixes":["exchg."],"groupNames":["ab"]}}`,
+	}))
+	refuses := func(why string, args ...string) {
+		t.Helper()
+		out, code := s.script(t, nil, "client-env", append([]string{stacktest.Name}, args...)...)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, out, why)
+		assert.NotContains(t, out, "KAFKA_", "half a configuration is worse than none")
+	}
+	refuses("it isn't deployed", "--role", "collector")
+	s.Up(t)
+	brokers := s.Outputs(t)["bootstrapBrokersSaslIam"].(string)
+	env := func(args ...string) map[string]string {
+		t.Helper()
+		return sourced(t, s.runs(t, nil, "client-env", append([]string{stacktest.Name}, args...)...))
+	}
+
+	common := map[string]string{
+		"AWS_REGION": "ap-south-1", "KAFKA_BOOTSTRAP_SERVERS": brokers,
+		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM",
+	}
+	assert.Equal(t, merged(common, map[string]string{
+		"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd", "KAFKA_LINGER_MS": "10",
+		"KAFKA_TOPIC_PREFIXES": "exchg.,trades.",
+	}), env("--role", "collector"))
+	assert.Equal(t, merged(common, map[string]string{"KAFKA_TOPIC_PREFIXES": "exchg.", "KAFKA_GROUP_IDS": "team-quant"}), env("--role", "consumer"))
+	odd := merged(common, map[string]string{"KAFKA_TOPIC_PREFIXES": "trades.,exchg.x", "KAFKA_GROUP_IDS": "odd," + oddGroup})
+	assert.Equal(t, odd, env("--role", "consumer", "--team", "odd", "--format", "env"))
+
+	collector := s.runs(t, nil, "client-env", stacktest.Name, "--role", "collector", "--format", "properties")
+	for _, line := range []string{
+		"bootstrap.servers=" + brokers, "security.protocol=SASL_SSL", "sasl.mechanism=AWS_MSK_IAM",
+		"sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;",
+		"sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler",
+		"acks=all", "enable.idempotence=true", "compression.type=zstd", "linger.ms=10",
+	} {
+		assert.Contains(t, strings.Split(collector, "\n"), line)
+	}
+	consumer := s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--format", "properties")
+	assert.Contains(t, consumer, "\ngroup.id=team-quant\n")
+	assert.NotContains(t, consumer, "acks=")
+	choice := s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--team", "odd", "--format", "properties")
+	assert.Contains(t, choice, "\n#group.id="+oddGroup+"\n", "with several groups, people choose")
+
+	var cloud struct {
+		WriteFiles []struct{ Path, Content, Permissions string } `yaml:"write_files"`
+	}
+	doc := s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--team", "odd", "--format", "user-data")
+	require.True(t, strings.HasPrefix(doc, "#cloud-config\n"), "which cloud-init looks for")
+	require.NoError(t, yaml.Unmarshal([]byte(doc), &cloud))
+	require.Len(t, cloud.WriteFiles, 2)
+	assert.Equal(t, "/etc/msk/client.env", cloud.WriteFiles[0].Path)
+	assert.Equal(t, odd, sourced(t, cloud.WriteFiles[0].Content))
+	assert.Equal(t, "/etc/msk/client.properties", cloud.WriteFiles[1].Path)
+	assert.Equal(t, choice, cloud.WriteFiles[1].Content)
+
+	var all struct {
+		Region, Team             string
+		BootstrapServers, Groups []string
+		Launch                   map[string]string
+	}
+	require.NoError(t, json.Unmarshal([]byte(s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--team", "plain", "--format", "json")), &all))
+	assert.Equal(t, []string{"ab"}, all.Groups)
+	assert.Equal(t, []string{brokers}, all.BootstrapServers)
+	assert.Regexp(t, `policy/crypto-stream-ap-south-1-consumer-plain$`, all.Launch["policyArn"])
+
+	refuses("no team nobody is deployed; there are: odd, plain", "--role", "consumer", "--team", "nobody")
+	refuses("--team is for consumers", "--role", "collector", "--team", "odd")
+	refuses("write collector or consumer", "--role", "producer")
+	refuses("--format 'yaml'", "--role", "collector", "--format", "yaml")
+	refuses("no such flag: --teams", "--role", "consumer", "--teams", "odd")
+
+	s.Set(t, map[string]string{"consumerTeams": `{"new":{"topicPrefixes":["exchg."],"groupNames":["new"]}}`})
+	refuses("no team new is deployed", "--role", "consumer", "--team", "new")
+}
+
+// sourced is what a shell makes of the file.
+func sourced(t *testing.T, file string) map[string]string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", `set -aeu; source /dev/stdin; env -0`)
+	cmd.Env, cmd.Stdin = []string{"PATH=/usr/bin:/bin", "HOME=/root"}, strings.NewReader(file)
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", file)
+	env := map[string]string{}
+	for kv := range strings.SplitSeq(string(out), "\x00") {
+		if k, v, _ := strings.Cut(kv, "="); strings.HasPrefix(k, "KAFKA_") || strings.HasPrefix(k, "AWS_") {
+			env[k] = v
+		}
+	}
+	return env
+}
+
+func merged(a, b map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range []map[string]string{a, b} {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	return all
+}

@@ -1,0 +1,301 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"msk-serverless/internal/iampolicy"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fence is a code block of a page: what follows its three backticks, the line that it begins in, and its text.
+type fence struct {
+	info, text string
+	line       int
+}
+
+// page is a document of the repository: prose is it without its code blocks.
+type page struct {
+	path, prose string
+	fences      []fence
+}
+
+// pages are the README, the docs and the examples' READMEs, in the order in which they are read.
+func pages(t *testing.T) []page {
+	t.Helper()
+	files := []string{"README.md"}
+	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		files = append(files, found...)
+	}
+	var all []page
+	for _, file := range files {
+		doc, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all = append(all, parsePage(file, string(doc)))
+	}
+	return all
+}
+
+func parsePage(path, doc string) page {
+	p := page{path: path}
+	var open *fence
+	for i, line := range strings.Split(doc, "\n") {
+		info, mark := strings.CutPrefix(strings.TrimSpace(line), "```")
+		switch {
+		case mark && open == nil:
+			open = &fence{info: info, line: i + 1}
+		case mark:
+			p.fences = append(p.fences, *open)
+			open = nil
+		case open != nil:
+			open.text += line + "\n"
+		default:
+			p.prose += line + "\n"
+		}
+	}
+	return p
+}
+
+var noRun = regexp.MustCompile(`^sh no-run="([^"]{10,})"$`)
+
+// shell says whether the block is of shell commands, and whether they are to be run.
+func (f fence) shell() (is, run bool, err error) {
+	language, _, _ := strings.Cut(f.info, " ")
+	switch {
+	case slices.Contains([]string{"bash", "shell", "console", "zsh"}, language):
+		return true, false, fmt.Errorf("write ```sh, so that it is run")
+	case language != "sh":
+		return false, false, nil
+	case f.info == "sh":
+		return true, true, nil
+	case noRun.MatchString(f.info):
+		return true, false, nil
+	}
+	return true, false, fmt.Errorf("```%s: write ```sh, or ```sh no-run=\"why not\"", f.info)
+}
+
+func TestShellBlocksSayWhyTheyDoNotRun(t *testing.T) {
+	t.Parallel()
+	for info, want := range map[string]string{
+		"sh": "true true <nil>", `sh no-run="needs AWS credentials"`: "true false <nil>", "json": "false false <nil>", "": "false false <nil>",
+		`sh no-run=""`: "write", "sh no-run": "write", "bash": "write", "console": "write",
+	} {
+		is, run, err := fence{info: info}.shell()
+		assert.Contains(t, fmt.Sprint(is, run, err), want, info)
+	}
+}
+
+// The docs hold: every shell block that needs no AWS is run, in order, in a fresh copy of the repository.
+func TestDocsRun(t *testing.T) {
+	t.Parallel()
+	dir := checkout(t)
+	ran := 0
+	for _, p := range pages(t) {
+		for _, f := range p.fences {
+			_, run, err := f.shell()
+			require.NoError(t, err, "%s:%d", p.path, f.line)
+			if !run {
+				continue
+			}
+			ran++
+			cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", strict(f.text))
+			cmd.Dir, cmd.Env = dir, plainEnv(t)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s:%d\n%s\n%s", p.path, f.line, f.text, out)
+		}
+	}
+	assert.Greater(t, ran, 3)
+}
+
+// strict makes a line that begins with ! fail where its command succeeds: bash's -e looks past such lines.
+func strict(script string) string {
+	return regexp.MustCompile(`(?m)^! (.*)$`).ReplaceAllString(script, "if $1; then echo 'it succeeded'; exit 1; fi")
+}
+
+// plainEnv is the environment of someone who has just cloned the repository: no stack, no AWS, no workflow.
+func plainEnv(t *testing.T) []string {
+	t.Helper()
+	var env []string
+	for _, kv := range os.Environ() {
+		if !regexp.MustCompile(`^(PULUMI|AWS|GITHUB|KAFKA)_`).MatchString(kv) && !strings.HasPrefix(kv, "CI=") {
+			env = append(env, kv)
+		}
+	}
+	return append(env, "PULUMI_HOME="+t.TempDir())
+}
+
+// checkout is a fresh clone of what is here, committed, with the tools that are built already. The program isn't among
+// them: other tests run the one in bin/ at the same time.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, file := range ours(t) {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		doc, err := os.ReadFile(file)
+		require.NoError(t, err)
+		to := filepath.Join(dir, file)
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+		require.NoError(t, os.WriteFile(to, doc, info.Mode()))
+		require.NoError(t, os.Chtimes(to, info.ModTime(), info.ModTime())) // or make would build the tools anew
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
+	tools, err := filepath.Glob("bin/*")
+	require.NoError(t, err)
+	for _, tool := range tools {
+		if filepath.Base(tool) == "msk-serverless" {
+			continue
+		}
+		from, err := filepath.Abs(tool)
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(from, filepath.Join(dir, tool)))
+	}
+	for _, args := range [][]string{
+		{"init", "-q"},
+		{"add", "."},
+		{"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", "x"},
+	} {
+		cmd := exec.CommandContext(t.Context(), "git", args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	return dir
+}
+
+// ours are the files of the repository, those not yet committed too.
+func ours(t *testing.T) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	require.NoError(t, err)
+	var files []string
+	for file := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if _, err := os.Stat(file); err == nil && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	codeSpan = regexp.MustCompile("`([^`\n]+)`")
+)
+
+func TestDocsLinks(t *testing.T) {
+	t.Parallel()
+	anchors := map[string][]string{}
+	for _, p := range pages(t) {
+		anchors[p.path] = p.anchors()
+	}
+	for _, p := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(p.prose, -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			file := p.path
+			if target != "" {
+				file = filepath.Join(filepath.Dir(p.path), target)
+				assert.FileExists(t, file, "%s links to %s", p.path, m[1])
+			}
+			if known, ok := anchors[file]; ok && anchor != "" {
+				assert.Contains(t, known, anchor, "%s links to %s", p.path, m[1])
+			}
+		}
+	}
+}
+
+// anchors are those that GitHub gives the page's headings.
+func (p page) anchors() []string {
+	var anchors []string
+	seen := map[string]int{}
+	for _, m := range heading.FindAllStringSubmatch(p.prose, -1) {
+		text := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(m[1], "$1")
+		text = regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(text), "")
+		anchor := strings.ReplaceAll(strings.TrimSpace(text), " ", "-")
+		if n := seen[anchor]; n > 0 {
+			anchors = append(anchors, fmt.Sprintf("%s-%d", anchor, n))
+		} else {
+			anchors = append(anchors, anchor)
+		}
+		seen[anchor]++
+	}
+	return anchors
+}
+
+func TestDocsAnchors(t *testing.T) {
+	t.Parallel()
+	p := parsePage("x.md", "# Narrowing `collectorEgressCidrs`\n## Alarm: ingress, egress\n## What [is](x.md) it?\n## Use\n```\n# no heading\n```\n## Use\n")
+	assert.Equal(t, []string{"narrowing-collectoregresscidrs", "alarm-ingress-egress", "what-is-it", "use", "use-1"}, p.anchors())
+}
+
+// A name of a file of this repository, in code, is that of one which is there.
+func TestDocsNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	files := ours(t)
+	isFile := regexp.MustCompile(`^((docs|scripts|sandbox|tools|examples|\.github|\.ci)/[\w./-]+|[\w.-]+\.(go|md)|Pulumi\.\w+\.yaml|Makefile)$`)
+	checked := 0
+	for _, p := range pages(t) {
+		for _, m := range codeSpan.FindAllStringSubmatch(p.prose, -1) {
+			for word := range strings.FieldsSeq(m[1]) {
+				if !isFile.MatchString(word) || word == "Pulumi.rehearsal.yaml" {
+					continue
+				}
+				checked++
+				found := slices.ContainsFunc(files, func(f string) bool {
+					return f == word || f == filepath.Join(filepath.Dir(p.path), word) || strings.HasPrefix(f, strings.TrimSuffix(word, "/")+"/") ||
+						!strings.Contains(word, "/") && filepath.Base(f) == word
+				})
+				assert.True(t, found, "%s names %s", p.path, word)
+			}
+		}
+	}
+	assert.Greater(t, checked, 20)
+}
+
+// The policies in the docs are ones to paste: they are JSON, and allow no action by a wildcard.
+func TestDocsPolicies(t *testing.T) {
+	t.Parallel()
+	policies := 0
+	for _, p := range pages(t) {
+		for _, f := range p.fences {
+			if f.info != "json" {
+				continue
+			}
+			at := fmt.Sprintf("%s:%d", p.path, f.line)
+			var doc struct {
+				Statement []struct {
+					Sid, Effect string
+					Action      any
+				}
+			}
+			require.NoError(t, json.Unmarshal([]byte(f.text), &doc), at)
+			for _, s := range doc.Statement {
+				if policies++; s.Effect == "Allow" {
+					assert.NotContains(t, fmt.Sprint(s.Action), "*", at)
+				}
+				if list, ok := s.Action.([]any); ok {
+					assert.True(t, slices.IsSortedFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) }), "%s %s: sorted, to be compared", at, s.Sid)
+				}
+			}
+			if strings.Contains(f.text, `"Statement"`) {
+				size := len(strings.Join(strings.Fields(f.text), ""))
+				assert.LessOrEqual(t, size, iampolicy.MaxSize, "%s: IAM takes no larger one", at)
+			}
+		}
+	}
+	assert.Greater(t, policies, 15)
+}

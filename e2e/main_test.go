@@ -1,0 +1,26 @@
+// Package e2e tests the platform as people and pipelines use it: with the real Pulumi CLI and engine, in the sandbox.
+package e2e
+
+import (
+	"testing"
+
+	"msk-serverless/internal/stacktest"
+	"msk-serverless/sandbox/aws"
+)
+
+func TestMain(m *testing.M) { stacktest.Main(m) }
+
+// stack is a stack of the harness, with what only these tests do with it.
+type stack struct{ *stacktest.Stack }
+
+// newStack returns a stack with the configuration, not yet deployed, in a new sandbox.
+func newStack(t *testing.T, config map[string]string, opts ...aws.Option) *stack {
+	t.Helper()
+	return &stack{stacktest.New(t, config, opts...)}
+}
+
+// newProject returns a project folder for the configuration, without a stack, on the provider at attach.
+func newProject(t *testing.T, config map[string]string, attach string) *stack {
+	t.Helper()
+	return &stack{stacktest.NewProject(t, config, attach)}
+}

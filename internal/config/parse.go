@@ -1,0 +1,219 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/texttheater/golang-levenshtein/levenshtein"
+)
+
+// Load reads and checks the configuration of a stack of the project. Its error is a Problems with everything that
+// can be found without asking AWS. get returns one setting by its full key; it is used if the CLI didn't pass the
+// whole configuration, misspelt keys included, in PULUMI_CONFIG: an inline program (Automation API) has only what
+// it asks for.
+func Load(project string, get func(key string) (string, bool)) (Config, error) {
+	values := map[string]string{}
+	if all, ok := os.LookupEnv("PULUMI_CONFIG"); ok {
+		if err := json.Unmarshal([]byte(all), &values); err != nil {
+			return Config{}, fmt.Errorf("reading PULUMI_CONFIG: %w", err)
+		}
+		return Parse(project, values)
+	}
+	for _, key := range Keys(project) {
+		if v, ok := get(key); ok {
+			values[key] = v
+		}
+	}
+	return Parse(project, values)
+}
+
+// Keys returns the full keys of Config's fields, in their order.
+func Keys(project string) []string {
+	var keys []string
+	for f := range reflect.TypeFor[Config]().Fields() {
+		keys = append(keys, fullKey(project, f))
+	}
+	return keys
+}
+
+func fullKey(project string, f reflect.StructField) string {
+	key := f.Tag.Get("json")
+	if strings.Contains(key, ":") {
+		return key
+	}
+	return project + ":" + key
+}
+
+// Parse returns the configuration that values hold by full key, with defaults for the rest. Its error is a
+// Problems. A key that is not a setting is a problem in the project's namespace, and in the provider's, of which
+// only the region is read.
+func Parse(project string, values map[string]string) (Config, error) {
+	cfg := Default()
+	ps := unknownKeys(project, values)
+	for f, v := range reflect.ValueOf(&cfg).Elem().Fields() {
+		if raw, ok := values[fullKey(project, f)]; ok {
+			decodeSetting(&ps, f.Tag.Get("json"), raw, v.Addr().Interface())
+		}
+	}
+	// A setting that could not be read has its default, which must not be held against the rules.
+	unread := slices.Clone(ps)
+	for _, p := range cfg.Validate() {
+		if !slices.ContainsFunc(
+			unread,
+			func(q Problem) bool { return q.Key == p.Key || strings.HasPrefix(p.Key, q.Key+".") },
+		) {
+			ps = append(ps, p)
+		}
+	}
+	return cfg, ps.Err()
+}
+
+func unknownKeys(project string, values map[string]string) Problems {
+	var ps Problems
+	known := Keys(project)
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		short, ours := strings.CutPrefix(key, project+":")
+		switch {
+		case slices.Contains(known, key):
+		case ours:
+			ps.Add(
+				short,
+				values[key],
+				"unknown setting%s; `pulumi config rm %s` removes it",
+				didYouMean(short),
+				short,
+			)
+		case strings.HasPrefix(key, "aws:"):
+			ps.Add(
+				key,
+				values[key],
+				"has no effect: of the provider's settings only aws:region is read; use this program's "+
+					"settings or the AWS_* environment variables",
+			)
+		}
+	}
+	return ps
+}
+
+// decodeSetting reads one setting. Teams are read field by field, so that a problem names the team and the field.
+func decodeSetting(ps *Problems, key, raw string, into any) {
+	teams, ok := into.(*map[string]Team)
+	if !ok {
+		decode(ps, key, raw, raw, into)
+		return
+	}
+	*teams = map[string]Team{}
+	for name, settings := range members(ps, key, raw, "must be a map from each team's name to its topicPrefixes and groupNames") {
+		team := Team{}
+		decodeFields(
+			ps,
+			key+"."+name,
+			string(settings),
+			&team,
+			"must be a map with the team's topicPrefixes and groupNames, two lists",
+		)
+		(*teams)[name] = team
+	}
+}
+
+// decodeFields reads a JSON object into a struct, each member by its field's tag.
+func decodeFields(ps *Problems, key, raw string, into any, want string) {
+	fields := map[string]any{}
+	for f, v := range reflect.ValueOf(into).Elem().Fields() {
+		fields[f.Tag.Get("json")] = v.Addr().Interface()
+	}
+	for name, value := range members(ps, key, raw, want) {
+		if field, ok := fields[name]; ok {
+			decode(ps, key+"."+name, string(value), value, field)
+		} else {
+			known := strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
+			ps.Add(key+"."+name, value, "unknown setting; there are %s", known)
+		}
+	}
+}
+
+// members yields the members of a JSON object in the order of their names, or adds a problem if raw is none.
+func members(ps *Problems, key, raw, want string) func(yield func(string, json.RawMessage) bool) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(raw), &object); err != nil || object == nil {
+		var shown any = raw
+		if json.Valid([]byte(raw)) {
+			shown = json.RawMessage(raw)
+		}
+		ps.Add(key, shown, "%s", want)
+	}
+	return func(yield func(string, json.RawMessage) bool) {
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			if !yield(name, object[name]) {
+				return
+			}
+		}
+	}
+}
+
+// decode reads one value, which the CLI passes as text, or as JSON if it is structured. A problem shows the value as
+// shown.
+func decode(ps *Problems, key, raw string, shown, into any) {
+	if s, ok := into.(*string); ok {
+		*s = raw
+		return
+	}
+	var loose any
+	switch err := json.Unmarshal([]byte(raw), &loose); {
+	case err == nil && holdsNull(loose):
+		ps.Add(key, shown, "contains an empty value; must be %s", kind(into))
+	case err != nil || json.Unmarshal([]byte(raw), into) != nil:
+		ps.Add(key, shown, "must be %s", kind(into))
+	}
+}
+
+func kind(of any) string {
+	switch of.(type) {
+	case *bool:
+		return "true or false"
+	case *int:
+		return "a whole number"
+	case *[]string:
+		return "a list of strings (quote numbers)"
+	case *map[string]string:
+		return "a map of strings to strings (quote numbers and booleans)"
+	}
+	return reflect.TypeOf(of).Elem().String()
+}
+
+func holdsNull(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, holdsNull)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), holdsNull)
+	}
+	return false
+}
+
+// didYouMean returns a hint at the setting with the most similar name, or nothing if none is similar.
+func didYouMean(key string) string {
+	best, distance := "", 4
+	for f := range reflect.TypeFor[Config]().Fields() {
+		name := f.Tag.Get("json")
+		d := levenshtein.DistanceForStrings(
+			[]rune(strings.ToLower(key)),
+			[]rune(strings.ToLower(name)),
+			levenshtein.DefaultOptions,
+		)
+		if d < distance {
+			best, distance = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
