@@ -140,7 +140,7 @@ func (s *tfState) make(world *aws.State) {
 // movedIn is the configuration of the fixture's stack, as its variables had it.
 func movedIn(changes map[string]string) map[string]string {
 	config := map[string]string{
-		"adopted": "true", "logRetentionDays": "30", "allowedAccountIds": `["123456789012"]`, "assumeRoleArn": "arn:aws:iam::123456789012:role/MSK-Builder",
+		"adopted": "true", "accessScope": "team-x", "logRetentionDays": "30", "allowedAccountIds": `["123456789012"]`, "assumeRoleArn": "arn:aws:iam::123456789012:role/MSK-Builder",
 		"tags": `{"Project":"CryptoData","Owner":"market-data","Env":"prod"}`,
 	}
 	maps.Copy(config, changes)

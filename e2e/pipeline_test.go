@@ -198,7 +198,7 @@ func TestPreviewSummaries(t *testing.T) {
 
 	s.Set(t, map[string]string{"clusterName": "crypto-stream", "subnetIds": "[]"})
 	invalid := summary(1)
-	assert.Contains(t, invalid, "the stack can't be deployed as it is configured")
+	assert.Contains(t, invalid, "the configuration has errors")
 	assert.Contains(t, invalid, "subnetIds")
 	s.Set(t, map[string]string{"clusterName": configtest.Unset})
 	assert.Contains(t, summary(1), "clusterName", "what the CLI itself refuses, too")
