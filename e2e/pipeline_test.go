@@ -401,7 +401,7 @@ func TestComment(t *testing.T) {
 	assert.Contains(t, requests[1], "--method POST repos/acme/streams/issues/7/comments")
 	assert.Contains(t, requests[1], text)
 
-	requests, _, _ = s.asks(t, `[{"id": 1, "user": {"login": "github-iampolicy.Actions[bot]"}, "body": "hello"}][{"id": 2, "user": {"login": "github-iampolicy.Actions[bot]"}, "body": "<!-- previews -->\nold"}]`,
+	requests, _, _ = s.asks(t, `[{"id": 1, "user": {"login": "github-actions[bot]"}, "body": "hello"}][{"id": 2, "user": {"login": "github-iampolicy.Actions[bot]"}, "body": "<!-- previews -->\nold"}]`,
 		nil, "comment", "7", "dev.md", "prod.md")
 	require.Len(t, requests, 2)
 	assert.Contains(t, requests[1], "--method PATCH repos/acme/streams/issues/comments/2")
