@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/project"
+	"msk-serverless/internal/stacktest"
+	"msk-serverless/sandbox/aws"
+)
+
+// image is a stack and its AWS at one moment, from which any number of stacks can go on.
+type image struct {
+	config     map[string]string
+	checkpoint []byte
+	world      []byte
+}
+
+func (s *stack) checkpoint() string {
+	return filepath.Join(s.Dir, "state", ".pulumi", "stacks", project.Name, stacktest.Name+".json")
+}
+
+func (s *stack) image(t *testing.T) image {
+	t.Helper()
+	checkpoint, err := os.ReadFile(s.checkpoint())
+	require.NoError(t, err)
+	im := image{config: maps.Clone(s.Config), checkpoint: checkpoint}
+	s.AWS.Edit(func(world *aws.State) { im.world, err = json.Marshal(world) })
+	require.NoError(t, err)
+	return im
+}
+
+// stack is a new stack that goes on from the image, in an AWS of its own.
+func (im image) stack(t *testing.T) *stack {
+	t.Helper()
+	cloud := aws.New()
+	cloud.Edit(func(world *aws.State) { require.NoError(t, json.Unmarshal(im.world, world)) })
+	s := &stack{stacktest.Attach(t, im.config, cloud)}
+	require.NoError(t, os.MkdirAll(filepath.Dir(s.checkpoint()), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "state", ".pulumi", "meta.yaml"), []byte("version: 1\n"), 0o644))
+	require.NoError(t, os.WriteFile(s.checkpoint(), im.checkpoint, 0o644))
+	return s
+}
+
+// ledger is what Pulumi's state holds, resources and unfinished operations, in a form that can be compared with another
+// stack's: without times, in one order, and with the provider's random id replaced.
+func (s *stack) ledger(t *testing.T) []map[string]any {
+	t.Helper()
+	doc, err := os.ReadFile(s.checkpoint())
+	require.NoError(t, err)
+	if id := regexp.MustCompile(`::pulumi:providers:aws::aws::([0-9a-f-]{36})`).FindSubmatch(doc); id != nil {
+		doc = []byte(strings.ReplaceAll(string(doc), string(id[1]), "provider"))
+	}
+	var file struct {
+		Checkpoint struct {
+			Latest struct {
+				Resources []map[string]any
+				Pending   []map[string]any `json:"pending_operations"`
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(doc, &file))
+	held := slices.Concat(file.Checkpoint.Latest.Resources, file.Checkpoint.Latest.Pending)
+	for _, r := range held {
+		delete(r, "created")
+		delete(r, "modified")
+		sortURNs(r["dependencies"])
+		if lists, ok := r["propertyDependencies"].(map[string]any); ok {
+			for _, list := range lists {
+				sortURNs(list)
+			}
+		}
+	}
+	slices.SortFunc(held, func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["urn"]), fmt.Sprint(b["urn"])) })
+	return held
+}
+
+func sortURNs(list any) {
+	if urns, ok := list.([]any); ok {
+		slices.SortFunc(urns, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	}
+}
+
+// A deployment is a command that changes a stack, the calls to AWS that it makes, and what it leads to if none fails.
+type deployment struct {
+	name       string
+	from       image
+	config     map[string]string
+	args       []string
+	calls      []aws.Call
+	wantAWS    *aws.State
+	wantLedger []map[string]any
+}
+
+// faultConfig declares a resource of each type, and each policy.
+func faultConfig() map[string]string {
+	return configtest.With(map[string]string{
+		"protect": "false", "alarmTopicArn": "arn:aws:sns:ap-south-1:123456789012:operators", "consumerGroupNames": `["team-quant"]`,
+		"consumerTeams": `{"research":{"topicPrefixes":["exchg."],"groupNames":["research"]}}`,
+	})
+}
+
+// deployments are a stack's first, a change of each resource in place as far as it can be, the replacement of all, and the
+// end.
+func deployments(t *testing.T) []*deployment {
+	t.Helper()
+	s := newStack(t, faultConfig())
+	all := []*deployment{
+		s.undergo(t, "up", nil, "up", "--yes", "--skip-preview"),
+		s.undergo(t, "update", map[string]string{
+			"tags": `{"cost-center":"7"}`, "logRetentionDays": "30", "producerTopicPrefixes": `["exchg."]`, "quotaAlarmPercent": "70",
+		}, "up", "--yes", "--skip-preview"),
+		s.undergo(t, "replace", map[string]string{"clusterName": "other"}, "up", "--yes", "--skip-preview"),
+		s.undergo(t, "destroy", nil, "destroy", "--yes"),
+	}
+	require.Empty(t, s.AWS.Changed(), "AWS is as it was at the start")
+	return all
+}
+
+// undergo changes the stack's configuration and runs the command, undisturbed.
+func (s *stack) undergo(t *testing.T, name string, change map[string]string, args ...string) *deployment {
+	t.Helper()
+	d := &deployment{name: name, from: s.image(t), args: args}
+	s.Set(t, change)
+	d.config = maps.Clone(s.Config)
+	s.AWS.ResetCalls()
+	s.OK(t, args...)
+	d.calls, d.wantAWS, d.wantLedger = s.AWS.Calls(), s.AWS.Snapshot(), s.ledger(t)
+	slices.SortStableFunc(d.calls, func(a, b aws.Call) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	return d
+}
+
+// start is a stack that is about to undergo the deployment.
+func (d *deployment) start(t *testing.T) *stack {
+	t.Helper()
+	s := d.from.stack(t)
+	s.Config = maps.Clone(d.config)
+	s.WriteConfig(t)
+	return s
+}
+
+// done checks that the stack and its AWS are what the deployment leads to when nothing fails: nothing missing, twice, or
+// left over. Of what was taken over by hand or refreshed, the state spells out what the program leaves out.
+func (d *deployment) done(t *testing.T, s *stack, byHand bool) {
+	t.Helper()
+	assert.Equal(t, d.wantAWS, s.AWS.Snapshot(), "AWS is as if nothing had failed")
+	want, have := d.wantLedger, s.ledger(t)
+	if byHand {
+		want, have = entries(want), entries(have)
+	}
+	assert.Equal(t, want, have, "the state is as if nothing had failed")
+	if d.name != "destroy" && (byHand || stacktest.Thorough()) {
+		s.OK(t, "preview", "--refresh", "--expect-no-changes")
+	}
+}
+
+// entries leaves out of a ledger what the resources' properties are.
+func entries(ledger []map[string]any) (out []map[string]any) {
+	for _, r := range ledger {
+		r = maps.Clone(r)
+		delete(r, "inputs")
+		delete(r, "outputs")
+		delete(r, "propertyDependencies")
+		out = append(out, r)
+	}
+	return out
+}

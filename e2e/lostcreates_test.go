@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"msk-serverless/internal/stacktest"
+	"msk-serverless/sandbox/aws"
+)
+
+// lostCreates are the calls that made something without Pulumi's getting to know, of the types that need a hand.
+func (s *stack) lostCreates() (lost []aws.Call) {
+	for _, c := range s.AWS.Calls() {
+		if c.Kind == aws.Create && c.Err != "" && c.ID != "" && needsHand[c.Type] != "" {
+			lost = append(lost, c)
+		}
+	}
+	return lost
+}
+
+// takesNoSecond checks that the deployment can't go on, and makes nothing twice.
+func (s *stack) takesNoSecond(t *testing.T, d *deployment, lost []aws.Call) {
+	t.Helper()
+	out := s.Fails(t, d.args...)
+	conflicts := 0
+	for _, c := range lost {
+		if strings.Contains(out, "("+c.Name+")") && strings.Contains(out, needsHand[c.Type]) {
+			conflicts++
+		}
+	}
+	assert.Positive(t, conflicts, "AWS's own conflict, and the name of what it is about:\n%s", out)
+}
+
+// run runs a command line that docs/recovery.md gives.
+func (s *stack) run(t *testing.T, line string) string {
+	t.Helper()
+	doc, err := os.ReadFile("docs/recovery.md")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^ *`+regexp.QuoteMeta(line)+`$`, string(doc), "a line of docs/recovery.md")
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", line)
+	cmd.Dir, cmd.Env = s.Dir, append(slices.Clone(s.Env), "PULUMI_STACK="+stacktest.Name)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", line, out)
+	return string(out)
+}
+
+// adopt follows the steps "Take it over" of docs/recovery.md.
+func (s *stack) adopt(t *testing.T, lost []aws.Call) {
+	t.Helper()
+	s.run(t, "pulumi preview --import-file=import.json")
+	file := filepath.Join(s.Dir, "import.json")
+	doc, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var list struct {
+		NameTable map[string]string `json:"nameTable"`
+		Resources []map[string]any  `json:"resources"`
+	}
+	require.NoError(t, json.Unmarshal(doc, &list))
+	list.Resources = slices.DeleteFunc(list.Resources, func(r map[string]any) bool {
+		name := r["name"]
+		if logical, ok := r["logicalName"]; ok {
+			name = logical
+		}
+		i := slices.IndexFunc(lost, func(c aws.Call) bool { return c.Type == r["type"] && c.Name == name })
+		if i >= 0 {
+			r["id"] = lost[i].ID
+		}
+		return i < 0
+	})
+	require.Len(t, list.Resources, len(lost))
+	doc, err = json.Marshal(list)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, doc, 0o644))
+	s.run(t, "pulumi import --file=import.json --protect=false --generate-code=false --yes")
+}
+
+// deleteByHand does what the AWS CLI's delete commands of docs/recovery.md do. The next object of the name gets the id
+// that this one had, so that the outcome can be compared.
+func deleteByHand(world *aws.State, lost []aws.Call) {
+	for _, c := range lost {
+		name := path.Base(c.ID)
+		var key string
+		switch c.Type {
+		case "aws:cloudwatch/logGroup:LogGroup":
+			maps.DeleteFunc(world.LogGroups, func(arn string, _ *aws.LogGroup) bool { return strings.HasSuffix(arn, ":"+c.ID) })
+		case "aws:ec2/securityGroup:SecurityGroup":
+			g := world.SecurityGroups[c.ID]
+			key = "security-group " + g.Region + "/" + g.VPC + "/" + g.Name
+			maps.DeleteFunc(world.Made, func(key string, _ int) bool { return strings.HasPrefix(key, "rule "+c.ID) })
+			delete(world.SecurityGroups, c.ID)
+		case "aws:iam/instanceProfile:InstanceProfile":
+			key = "instance-profile " + name
+			delete(world.InstanceProfiles, name)
+		case "aws:iam/policy:Policy":
+			key = "policy " + name
+			delete(world.Policies, name)
+		case "aws:iam/role:Role":
+			key = "role " + name
+			delete(world.Roles, name)
+		case "aws:msk/serverlessCluster:ServerlessCluster":
+			key = "cluster ap-south-1/" + world.Clusters[c.ID].Name
+			delete(world.Clusters, c.ID)
+		case "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":
+			for id, g := range world.SecurityGroups {
+				g.Rules = slices.DeleteFunc(g.Rules, func(r *aws.Rule) bool {
+					if r.ID == c.ID {
+						maps.DeleteFunc(world.Made, func(key string, _ int) bool {
+							return strings.HasPrefix(key, "rule "+id) && strings.HasSuffix(key, r.CIDR+r.CIDR6+r.Group)
+						})
+					}
+					return r.ID == c.ID
+				})
+			}
+		}
+		delete(world.Made, key)
+	}
+}
+
+// docs/recovery.md lists exactly the types that need a hand, and what they meet.
+func TestRecoveryTable(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("docs/recovery.md")
+	require.NoError(t, err)
+	listed := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(aws:[^`]+)` \\| `(\\w+(?:\\.\\w+)?)` \\|").FindAllStringSubmatch(string(doc), -1) {
+		listed[row[1]] = row[2]
+	}
+	assert.Equal(t, needsHand, listed)
+}
