@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// `make bench` runs these and writes their medians down; for benchstat: go test -run '^$' -bench . -count 10 . >new.txt
+// `make bench` runs these and writes their medians down; for benchstat: go test -run '^$' -bench . -count 10 .
+// >new.txt
 
 var teamCounts = []int{1, 10, 50, 200}
 
@@ -64,7 +65,11 @@ func BenchmarkProgram(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
-				err := pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m), func(info *pulumi.RunInfo) { info.Config = config })
+				err := pulumi.RunErr(
+					deploy,
+					pulumi.WithMocks(project.Name, "test", m),
+					func(info *pulumi.RunInfo) { info.Config = config },
+				)
 				require.NoError(b, err)
 			}
 		})

@@ -75,7 +75,11 @@ func checkPolicies(t *testing.T, cfg config.Config, acct account) {
 			for _, r := range s.Resource {
 				if r == "*" {
 					require.Equal(t, []string{"kafka:GetBootstrapBrokers"}, s.Action)
-					require.Equal(t, map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": cfg.Region}}, s.Condition)
+					require.Equal(
+						t,
+						map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": cfg.Region}},
+						s.Condition,
+					)
 					continue
 				}
 				require.True(t, allowed[r], "%s: %q is not of this cluster, or not configured", p.name, r)
@@ -85,7 +89,8 @@ func checkPolicies(t *testing.T, cfg config.Config, acct account) {
 			}
 		}
 	}
-	group := "arn:" + acct.Partition + ":logs:" + cfg.Region + ":123456789012:log-group:/aws/msk/" + cfg.ClusterName + "/broker"
+	group := "arn:" + acct.Partition + ":logs:" + cfg.Region + ":123456789012:log-group:/aws/msk/" +
+		cfg.ClusterName + "/broker"
 	for _, s := range statements(t, compact.JSON(logsPolicy().document(group))) {
 		require.Equal(t, []string{group + ":log-stream:*"}, s.Resource)
 	}

@@ -378,8 +378,8 @@ func longestARN(cfg config.Config, acct account) clusterARN {
 	)
 }
 
-// verifyPolicySizes adds a problem for each client whose policy would be too large, at the longest of its lists. The other
-// policies can't be: the operators' are divided to fit, and the control plane's has a fixed size.
+// verifyPolicySizes adds a problem for each client whose policy would be too large, at the longest of its lists.
+// The other policies can't be: the operators' are divided to fit, and the control plane's has a fixed size.
 func verifyPolicySizes(cfg config.Config, acct account, ps *config.Problems) {
 	longest := string(longestARN(cfg, acct))
 	for _, p := range clusterPolicies(cfg, acct) {
@@ -390,7 +390,8 @@ func verifyPolicySizes(cfg config.Config, acct account, ps *config.Problems) {
 		largest := slices.MaxFunc(p.lists, func(a, b config.List) int {
 			return len(strings.Join(a.Names, "")) - len(strings.Join(b.Names, ""))
 		})
-		ps.Add(largest.Key, fmt.Sprintf("%d entries", len(largest.Names)), "shorten the list or its entries by about %d "+
+		entries := fmt.Sprintf("%d entries", len(largest.Names))
+		ps.Add(largest.Key, entries, "shorten the list or its entries by about %d "+
 			"characters: the policy %s would have %d characters, and IAM allows %d",
 			over, p.name, iampolicy.MaxSize+over, iampolicy.MaxSize)
 	}

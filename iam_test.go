@@ -27,33 +27,43 @@ func reader(prefixes, groups []string) config.Client {
 func TestPolicyDocuments(t *testing.T) {
 	t.Parallel()
 	const cluster = clusterARN("arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1")
+	const logGroup = "arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/md/broker"
+	consumer := clientDocument(cluster, reader([]string{"exchg."}, []string{"b<&>", "a"}))
 	for _, c := range []struct {
 		name string
 		doc  iampolicy.Document
 		want string
 	}{
-		{"trust", ec2Trust(), `{"Version":"2012-10-17","Statement":[
-			{"Sid":"Instances","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":["sts:AssumeRole"]}]}`},
-		{"control plane", controlPlanePolicy("cn-north-1").document(string(cluster)), `{"Version":"2012-10-17","Statement":[
+		{
+			"trust", ec2Trust(), `{"Version":"2012-10-17","Statement":[
+			{
+				"Sid":"Instances", "Effect":"Allow", "Principal":{"Service":"ec2.amazonaws.com"},
+				"Action":["sts:AssumeRole"]}]}`,
+		},
+		{"control plane", controlPlanePolicy("cn-north-1").document(string(cluster)), `{"Version":"2012-10-17",
+			 "Statement":[
 			{"Sid":"DescribeCluster","Effect":"Allow","Action":["kafka:DescribeCluster","kafka:DescribeClusterV2"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
 			{"Sid":"FindBrokers","Effect":"Allow","Action":["kafka:GetBootstrapBrokers"],"Resource":["*"],
 			 "Condition":{"StringEquals":{"aws:RequestedRegion":"cn-north-1"}}}]}`},
 		{"producer", clientDocument(cluster, writer("trades.", "exchg.")), `{"Version":"2012-10-17","Statement":[
-			{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:WriteDataIdempotently"],
+			{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect",
+				 "kafka-cluster:WriteDataIdempotently"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
-			{"Sid":"Produce","Effect":"Allow","Action":["kafka-cluster:CreateTopic","kafka-cluster:DescribeTopic","kafka-cluster:WriteData"],
+			{"Sid":"Produce","Effect":"Allow","Action":["kafka-cluster:CreateTopic","kafka-cluster:DescribeTopic",
+				 "kafka-cluster:WriteData"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:topic/md/1a2b-s1/exchg.*",
 			             "arn:aws-cn:kafka:cn-north-1:123456789012:topic/md/1a2b-s1/trades.*"]}]}`},
-		{"consumer", clientDocument(cluster, reader([]string{"exchg."}, []string{"b<&>", "a"})), `{"Version":"2012-10-17","Statement":[
+		{"consumer", consumer, `{"Version":"2012-10-17","Statement":[
 			{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
 			{"Sid":"Consume","Effect":"Allow","Action":["kafka-cluster:DescribeTopic","kafka-cluster:ReadData"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:topic/md/1a2b-s1/exchg.*"]},
-			{"Sid":"Groups","Effect":"Allow","Action":["kafka-cluster:AlterGroup","kafka-cluster:DeleteGroup","kafka-cluster:DescribeGroup"],
+			{"Sid":"Groups","Effect":"Allow","Action":["kafka-cluster:AlterGroup","kafka-cluster:DeleteGroup",
+				 "kafka-cluster:DescribeGroup"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:group/md/1a2b-s1/a",
 			             "arn:aws-cn:kafka:cn-north-1:123456789012:group/md/1a2b-s1/b<&>"]}]}`},
-		{"logs", logsPolicy().document("arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/md/broker:*"), `{"Version":"2012-10-17","Statement":[
+		{"logs", logsPolicy().document(logGroup + ":*"), `{"Version":"2012-10-17","Statement":[
 			{"Sid":"WriteLogs","Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],
 			 "Resource":["arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/md/broker:log-stream:*"]}]}`},
 	} {
@@ -64,17 +74,21 @@ func TestPolicyDocuments(t *testing.T) {
 	}
 }
 
-// What doesn't fit into one policy of the operators' is spread over several, each within IAM's limit, and nothing is lost.
+// What doesn't fit into one policy of the operators' is spread over several, each within IAM's limit, and nothing
+// is lost.
 func TestOperatorPolicies(t *testing.T) {
 	t.Parallel()
-	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/00000000-0000-0000-0000-000000000000-s999")
+	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/" +
+		"00000000-0000-0000-0000-000000000000-s999")
 	names := func(n int, format string) (names []string) {
 		for i := range n {
 			names = append(names, fmt.Sprintf(format, i))
 		}
 		return names
 	}
-	for _, c := range []struct{ prefixes, groups, policies int }{{1, 1, 1}, {1, 0, 1}, {20, 20, 1}, {60, 1, 2}, {1, 60, 2}, {200, 400, 10}} {
+	for _, c := range []struct{ prefixes, groups, policies int }{
+		{1, 1, 1}, {1, 0, 1}, {20, 20, 1}, {60, 1, 2}, {1, 60, 2}, {200, 400, 10},
+	} {
 		shares := divide(names(c.prefixes, "p%03d."), names(c.groups, "g%03d"), cluster)
 		assert.Len(t, shares, c.policies, "%d prefixes, %d groups", c.prefixes, c.groups)
 		named := map[string]bool{}
@@ -108,8 +122,14 @@ func TestPolicySizes(t *testing.T) {
 	acct := account{ID: "123456789012", Partition: "aws-us-gov"}
 	for _, c := range []struct{ name, key, value, want string }{
 		{"60 long groups", "consumerGroupNames", configtest.ListOf(60, strings.Repeat("g", 100)+"%d"), "60 entries"},
-		{"40 long consumer prefixes", "consumerTopicPrefixes", configtest.ListOf(40, strings.Repeat("p", 100)+"%d"), "40 entries"},
-		{"40 long producer prefixes", "producerTopicPrefixes", configtest.ListOf(40, strings.Repeat("p", 100)+"%d"), "IAM allows 6144"},
+		{
+			"40 long consumer prefixes", "consumerTopicPrefixes",
+			configtest.ListOf(40, strings.Repeat("p", 100)+"%d"), "40 entries",
+		},
+		{
+			"40 long producer prefixes", "producerTopicPrefixes",
+			configtest.ListOf(40, strings.Repeat("p", 100)+"%d"), "IAM allows 6144",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -133,9 +153,13 @@ func TestPolicySizeLimitIsExact(t *testing.T) {
 		for i := range 50 {
 			prefixes = append(prefixes, fmt.Sprintf("p%03d.", i))
 		}
-		cfg, err := config.Parse(project.Name, configtest.With(map[string]string{"producerTopicPrefixes": compact.JSON(prefixes)}))
+		cfg, err := config.Parse(
+			project.Name,
+			configtest.With(map[string]string{"producerTopicPrefixes": compact.JSON(prefixes)}),
+		)
 		require.NoError(t, err)
-		const longest = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/00000000-0000-0000-0000-000000000000-s999")
+		const longest = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/" +
+			"00000000-0000-0000-0000-000000000000-s999")
 		bytes = size(clientDocument(longest, writer(prefixes...)))
 		var ps config.Problems
 		verifyPolicySizes(cfg, acct, &ps)
@@ -159,7 +183,11 @@ func TestTeamsPolicySizes(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(configtest.ListOf(n, format)), &list))
 		return list
 	}
-	good := config.Team{[]string{"a."}, []string{"g"}}
+	team := func(prefixes, groups []string) config.Team {
+		return config.Team{TopicPrefixes: prefixes, GroupNames: groups}
+	}
+	long := func(letter string, n int) []string { return names(60, strings.Repeat(letter, n)+"%02d.") }
+	good := team([]string{"a."}, []string{"g"})
 	for _, c := range []struct {
 		name  string
 		teams map[string]config.Team
@@ -168,27 +196,27 @@ func TestTeamsPolicySizes(t *testing.T) {
 		{"fits", map[string]config.Team{"a": good}, nil},
 		{
 			"one team's groups",
-			map[string]config.Team{"a": good, "b": {[]string{"b."}, names(60, strings.Repeat("g", 100)+"%d")}},
+			map[string]config.Team{"a": good, "b": team([]string{"b."}, long("g", 100))},
 			[]string{"consumerTeams.b.groupNames consumer-b"},
 		},
 		{
 			"one team's prefixes",
-			map[string]config.Team{"a": good, "b": {names(60, strings.Repeat("p", 100)+"%02d."), []string{"h"}}},
+			map[string]config.Team{"a": good, "b": team(long("p", 100), []string{"h"})},
 			[]string{"consumerTeams.b.topicPrefixes consumer-b"},
 		},
 		{
 			"two teams",
-			map[string]config.Team{
-				"a": {[]string{"a."}, names(60, strings.Repeat("g", 90)+"%d")}, "b": {[]string{"b."}, names(60, strings.Repeat("h", 100)+"%d")},
-			},
+			map[string]config.Team{"a": team([]string{"a."}, long("g", 90)), "b": team([]string{"b."}, long("h", 100))},
 			[]string{"consumerTeams.a.groupNames consumer-a", "consumerTeams.b.groupNames consumer-b"},
 		},
 		{
-			"prefixes that others cover", map[string]config.Team{"a": {append(names(40, "exchg.%d."), "exchg."), []string{"g"}}}, nil,
+			"prefixes that others cover",
+			map[string]config.Team{"a": team(append(names(40, "exchg.%d."), "exchg."), []string{"g"})},
+			nil,
 		},
 		{
 			"more of them than the team's own policy takes",
-			map[string]config.Team{"a": {append(names(60, "exchg.%d."), "exchg."), []string{"g"}}},
+			map[string]config.Team{"a": team(append(names(60, "exchg.%d."), "exchg."), []string{"g"})},
 			[]string{"consumerTeams.a.topicPrefixes consumer-a"},
 		},
 	} {
@@ -222,13 +250,16 @@ func TestOperatorPolicyDocument(t *testing.T) {
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[
 		{"Sid":"Connect","Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:DescribeCluster"],
 		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1"]},
-		{"Sid":"ManageTopics","Effect":"Allow","Action":["kafka-cluster:AlterTopic","kafka-cluster:AlterTopicDynamicConfiguration",
-		  "kafka-cluster:CreateTopic","kafka-cluster:DeleteTopic","kafka-cluster:DescribeTopic","kafka-cluster:DescribeTopicDynamicConfiguration"],
+		{"Sid":"ManageTopics","Effect":"Allow","Action":["kafka-cluster:AlterTopic",
+			 "kafka-cluster:AlterTopicDynamicConfiguration",
+		  "kafka-cluster:CreateTopic","kafka-cluster:DeleteTopic","kafka-cluster:DescribeTopic",
+			 "kafka-cluster:DescribeTopicDynamicConfiguration"],
 		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:topic/md/1a2b-s1/exchg*",
 		             "arn:aws:kafka:ap-south-1:123456789012:topic/md/1a2b-s1/trades.*"]},
 		{"Sid":"ManageGroups","Effect":"Allow","Action":["kafka-cluster:DeleteGroup","kafka-cluster:DescribeGroup"],
 		 "Resource":["arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/a",
-		             "arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/b"]}]}`, compact.JSON(policies[0].document(string(cluster))))
+		             "arn:aws:kafka:ap-south-1:123456789012:group/md/1a2b-s1/b"]}]}`,
+		compact.JSON(policies[0].document(string(cluster))))
 }
 
 func TestWidestPrefixes(t *testing.T) {

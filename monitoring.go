@@ -173,21 +173,17 @@ func over(name, description, query string, threshold float64) alarm {
 
 func quotaAlarm(cfg config.Config, name, who, metric string, quota float64) alarm {
 	threshold := quota * float64(cfg.QuotaAlarmPercent) / 100
-	description := fmt.Sprintf(
-		"%s more than %g MB/s, %d %% of the %g MB/s that %s may have; beyond it MSK throttles clients. "+
-			"First look on the dashboard for the topics that grew. Runbook: docs/operations.md, \"Alarm: ingress, egress\".",
-		who,
-		threshold/1e6,
-		cfg.QuotaAlarmPercent,
-		quota/1e6,
-		cfg.ClusterName,
-	)
+	description := fmt.Sprintf("%s more than %g MB/s, %d %% of the %g MB/s that %s may have; beyond it MSK throttles "+
+		"clients. First look on the dashboard for the topics that grew. "+
+		`Runbook: docs/operations.md, "Alarm: ingress, egress".`,
+		who, threshold/1e6, cfg.QuotaAlarmPercent, quota/1e6, cfg.ClusterName)
 	return over(name, description, trafficQuery(cfg, metric), threshold)
 }
 
 func lagAlarm(cfg config.Config, kind, group, metric string, limit int, unit string) alarm {
 	description := fmt.Sprintf("Consumer group %s is more than %d %s behind in a partition of %s. "+
-		"First check that all of its members run. Runbook: docs/operations.md, \"Alarm: lag\".", group, limit, unit, cfg.ClusterName)
+		"First check that all of its members run. Runbook: docs/operations.md, \"Alarm: lag\".",
+		group, limit, unit, cfg.ClusterName)
 	query := lagQuery(cfg, "MAX", metric) + fmt.Sprintf(` AND "Consumer Group" = '%s'`, group)
 	return over(kind+"-"+group, description, query, float64(limit))
 }

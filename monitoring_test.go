@@ -63,8 +63,8 @@ func TestDashboardCheckerRefuses(t *testing.T) {
 	}
 }
 
-// dashboardProblems is what CloudWatch's "Dashboard Body Structure and Syntax" forbids in a dashboard of metric widgets
-// that hold expressions.
+// dashboardProblems is what CloudWatch's "Dashboard Body Structure and Syntax" forbids in a dashboard of metric
+// widgets that hold expressions.
 func dashboardProblems(t *testing.T, body string) (problems []string) {
 	t.Helper()
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -95,7 +95,15 @@ func dashboardProblems(t *testing.T, body string) (problems []string) {
 		if w["type"] != "metric" {
 			add("%s: type %v", what, w["type"])
 		}
-		x, y, width, height := int(w["x"].(float64)), int(w["y"].(float64)), int(w["width"].(float64)), int(w["height"].(float64))
+		x, y, width, height := int(
+			w["x"].(float64),
+		), int(
+			w["y"].(float64),
+		), int(
+			w["width"].(float64),
+		), int(
+			w["height"].(float64),
+		)
 		if x < 0 || y < 0 || width < 1 || x+width > 24 || height < 1 || height > 1000 {
 			add("%s: place %d,%d %dx%d", what, x, y, width, height)
 		}
@@ -113,13 +121,39 @@ func dashboardProblems(t *testing.T, body string) (problems []string) {
 }
 
 // graphProblems looks at the properties of a metric widget.
-func graphProblems(what string, p map[string]any, keys func(string, map[string]any, ...string), add func(string, ...any)) {
-	keys(what, p, "accountId", "annotations", "legend", "liveData", "metrics", "period", "region", "setPeriodToTimeRange",
-		"singleValueFullPrecision", "sparkline", "stacked", "stat", "table", "timezone", "title", "trend", "view", "yAxis")
+func graphProblems(
+	what string,
+	p map[string]any,
+	keys func(string, map[string]any, ...string),
+	add func(string, ...any),
+) {
+	keys(
+		what,
+		p,
+		"accountId",
+		"annotations",
+		"legend",
+		"liveData",
+		"metrics",
+		"period",
+		"region",
+		"setPeriodToTimeRange",
+		"singleValueFullPrecision",
+		"sparkline",
+		"stacked",
+		"stat",
+		"table",
+		"timezone",
+		"title",
+		"trend",
+		"view",
+		"yAxis",
+	)
 	if region, _ := p["region"].(string); region == "" {
 		add("%s: no region", what)
 	}
-	if view, ok := p["view"]; ok && !slices.Contains([]any{"timeSeries", "singleValue", "gauge", "bar", "pie", "table"}, view) {
+	if view, ok := p["view"]; ok &&
+		!slices.Contains([]any{"timeSeries", "singleValue", "gauge", "bar", "pie", "table"}, view) {
 		add("%s: view %v", what, view)
 	}
 	period := func(v any) {
@@ -170,7 +204,8 @@ func TestDashboardShows(t *testing.T) {
 	t.Parallel()
 	const (
 		byTopic = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", Topic) WHERE "Cluster Name" = 'crypto-stream'`
-		byGroup = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", "Consumer Group", Topic) WHERE "Cluster Name" = 'crypto-stream'` +
+		byGroup = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", "Consumer Group", Topic) ` +
+			`WHERE "Cluster Name" = 'crypto-stream'` +
 			` GROUP BY "Consumer Group" ORDER BY MAX() DESC LIMIT 100`
 		search = `SEARCH('{AWS/Kafka,"Cluster Name",Topic} MetricName="%s" "Cluster Name"="crypto-stream"', 'Sum', 60)`
 	)
@@ -188,9 +223,18 @@ func TestDashboardShows(t *testing.T) {
 		{"Lag in the slowest partition, by group", "messages", []string{`SELECT MAX(MaxOffsetLag)` + byGroup}, 0},
 		{"Lag over all partitions, by group", "messages", []string{`SELECT SUM(SumOffsetLag)` + byGroup}, 0},
 		{"Estimated time lag, by group", "seconds", []string{`SELECT MAX(EstimatedMaxTimeLag)` + byGroup}, 0},
-		{"Message format conversions, by topic", "conversions/s", []string{
-			fmt.Sprintf(search, "ProduceMessageConversionsPerSec"), fmt.Sprintf(search, "FetchMessageConversionsPerSec"),
-		}, 0},
+		{
+			"Message format conversions, by topic",
+			"conversions/s",
+			[]string{
+				fmt.Sprintf(
+					search,
+					"ProduceMessageConversionsPerSec",
+				),
+				fmt.Sprintf(search, "FetchMessageConversionsPerSec"),
+			},
+			0,
+		},
 	}
 	body := newDashboardBody(parse(t, nil))
 	assert.Equal(t, "inherit", body.PeriodOverride)
@@ -215,7 +259,10 @@ func TestConsoleURL(t *testing.T) {
 	for _, c := range []struct{ partition, region, want string }{
 		{"aws", "ap-south-1", "https://console.aws.amazon.com/cloudwatch/home?region=ap-south-1#dashboards:name=md-x"},
 		{"aws-cn", "cn-north-1", "https://console.amazonaws.cn/cloudwatch/home?region=cn-north-1#dashboards:name=md-x"},
-		{"aws-us-gov", "us-gov-west-1", "https://console.amazonaws-us-gov.com/cloudwatch/home?region=us-gov-west-1#dashboards:name=md-x"},
+		{
+			"aws-us-gov", "us-gov-west-1",
+			"https://console.amazonaws-us-gov.com/cloudwatch/home?region=us-gov-west-1#dashboards:name=md-x",
+		},
 		{"aws-eusc", "eusc-de-east-1", ""},
 	} {
 		assert.Equal(t, c.want, consoleURL(c.partition, c.region, "md-x"), c.partition)
@@ -226,13 +273,18 @@ func TestConsoleURL(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	cfg := parse(t, map[string]string{
-		"alarmTopicArn": configtest.AlarmTopic, "maxConsumerLag": "5000", "maxConsumerLagSeconds": "30", "quotaAlarmPercent": "75",
-		"silenceMinutes": "12", "consumerGroupNames": `["a","b:c"]`,
-		"consumerTeams": `{"quant":{"topicPrefixes":["exchg."],"groupNames":["q/1"]}}`,
+		"alarmTopicArn":         configtest.AlarmTopic,
+		"maxConsumerLag":        "5000",
+		"maxConsumerLagSeconds": "30",
+		"quotaAlarmPercent":     "75",
+		"silenceMinutes":        "12",
+		"consumerGroupNames":    `["a","b:c"]`,
+		"consumerTeams":         `{"quant":{"topicPrefixes":["exchg."],"groupNames":["q/1"]}}`,
 	})
 	const (
 		byTopic = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", Topic) WHERE "Cluster Name" = 'crypto-stream'`
-		byGroup = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", "Consumer Group", Topic) WHERE "Cluster Name" = 'crypto-stream'` +
+		byGroup = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", "Consumer Group", Topic) ` +
+			`WHERE "Cluster Name" = 'crypto-stream'` +
 			` AND "Consumer Group" = `
 		above, notAbove = "GreaterThanThreshold", "LessThanOrEqualToThreshold"
 	)
@@ -243,7 +295,16 @@ func TestAlarms(t *testing.T) {
 		{"lag-messages-a", "", `SELECT MAX(MaxOffsetLag)` + byGroup + `'a'`, above, 5000, 5, 3, "notBreaching"},
 		{"lag-seconds-a", "", `SELECT MAX(EstimatedMaxTimeLag)` + byGroup + `'a'`, above, 30, 5, 3, "notBreaching"},
 		{"lag-messages-q/1", "", `SELECT MAX(MaxOffsetLag)` + byGroup + `'q/1'`, above, 5000, 5, 3, "notBreaching"},
-		{"lag-seconds-q/1", "", `SELECT MAX(EstimatedMaxTimeLag)` + byGroup + `'q/1'`, above, 30, 5, 3, "notBreaching"},
+		{
+			"lag-seconds-q/1",
+			"",
+			`SELECT MAX(EstimatedMaxTimeLag)` + byGroup + `'q/1'`,
+			above,
+			30,
+			5,
+			3,
+			"notBreaching",
+		},
 	}
 	got := alarms(cfg)
 	for i := range got {
@@ -271,8 +332,16 @@ func TestAlarmDescriptionsSayWhatIsWrong(t *testing.T) {
 	assert.Contains(t, said["ingress"], "Producers write more than 160 MB/s, 80 % of the 200 MB/s")
 	assert.Contains(t, said["egress"], "Consumers read more than 320 MB/s, 80 % of the 400 MB/s")
 	assert.Contains(t, said["silence"], "for 5 minutes")
-	assert.Contains(t, said["lag-messages-team-quant"], "Consumer group team-quant is more than 100000 messages behind")
-	assert.Contains(t, said["lag-seconds-team-research"], "Consumer group team-research is more than 120 seconds behind")
+	assert.Contains(
+		t,
+		said["lag-messages-team-quant"],
+		"Consumer group team-quant is more than 100000 messages behind",
+	)
+	assert.Contains(
+		t,
+		said["lag-seconds-team-research"],
+		"Consumer group team-research is more than 120 seconds behind",
+	)
 }
 
 func TestAlarmsOnlyIfAskedFor(t *testing.T) {
@@ -287,7 +356,12 @@ func TestAlarmsOnlyIfAskedFor(t *testing.T) {
 	assert.Empty(t, names(nil))
 	assert.Empty(t, names(map[string]string{"silenceMinutes": "30", "quotaAlarmPercent": "50"}))
 	assert.Equal(t, []string{
-		"egress", "ingress", "lag-messages-team-quant", "lag-messages-team-research", "lag-seconds-team-quant", "lag-seconds-team-research",
+		"egress",
+		"ingress",
+		"lag-messages-team-quant",
+		"lag-messages-team-research",
+		"lag-seconds-team-quant",
+		"lag-seconds-team-research",
 	}, names(map[string]string{"alarmTopicArn": configtest.AlarmTopic, "silenceMinutes": "0"}))
 	assert.Equal(t,
 		names(map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["a","b"]`}),
@@ -312,13 +386,24 @@ func TestAlarmNames(t *testing.T) {
 		assert.Equal(t, name, alarmName("md", c.what))
 	}
 	long := strings.Repeat("g", 254)
-	assert.NotEqual(t, alarmName("md", "lag-messages-"+long+"a"), alarmName("md", "lag-messages-"+long+"b"), "they differ only in the end")
+	assert.NotEqual(
+		t,
+		alarmName("md", "lag-messages-"+long+"a"),
+		alarmName("md", "lag-messages-"+long+"b"),
+		"they differ only in the end",
+	)
 	short := alarmName("md", "lag-messages-"+long)
-	assert.NotEqual(t, short, alarmName("md", strings.TrimPrefix(short, "md-")), "one is named like the other's short form")
+	assert.NotEqual(
+		t,
+		short,
+		alarmName("md", strings.TrimPrefix(short, "md-")),
+		"one is named like the other's short form",
+	)
 
 	seen := map[string]bool{}
 	groups := `["x","messages-x","seconds-x","lag-messages-x"]`
-	for _, a := range alarms(parse(t, map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": groups})) {
+	settings := map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": groups}
+	for _, a := range alarms(parse(t, settings)) {
 		assert.False(t, seen[a.name], a.name)
 		seen[a.name] = true
 	}
@@ -327,7 +412,11 @@ func TestAlarmNames(t *testing.T) {
 // 99 groups have 198 alarms, to which the cluster adds three, or two without that of silence.
 func TestConfigWarnsOfTooManyAlarms(t *testing.T) {
 	t.Parallel()
-	settings := map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": configtest.ListOf(99, "g%d"), "silenceMinutes": "0"}
+	settings := map[string]string{
+		"alarmTopicArn":      configtest.AlarmTopic,
+		"consumerGroupNames": configtest.ListOf(99, "g%d"),
+		"silenceMinutes":     "0",
+	}
 	assert.Empty(t, alarmWarnings(parse(t, settings)))
 	settings["silenceMinutes"] = "1"
 	require.Len(t, alarmWarnings(parse(t, settings)), 1)
@@ -336,7 +425,10 @@ func TestConfigWarnsOfTooManyAlarms(t *testing.T) {
 
 func TestProgramAlarms(t *testing.T) {
 	t.Parallel()
-	m := register(t, map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["team-quant"]`})
+	m := register(
+		t,
+		map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["team-quant"]`},
+	)
 	alarms := []string{"egress", "ingress", "lag-messages-team-quant", "lag-seconds-team-quant", "silence"}
 	var got []string
 	for name, r := range m.resources {
@@ -348,7 +440,12 @@ func TestProgramAlarms(t *testing.T) {
 		assert.Contains(t, r.RegisterRPC.GetProvider(), "::pulumi:providers:aws::aws::", name)
 		if name == "silence" {
 			require.Len(t, r.RegisterRPC.GetDependencies(), 1)
-			assert.Regexp(t, "::cluster$", r.RegisterRPC.GetDependencies()[0], "it would tell of silence before there is a cluster")
+			assert.Regexp(
+				t,
+				"::cluster$",
+				r.RegisterRPC.GetDependencies()[0],
+				"it would tell of silence before there is a cluster",
+			)
 		} else {
 			assert.Empty(t, r.RegisterRPC.GetDependencies(), "%s has no need to wait for the cluster", name)
 		}
@@ -368,7 +465,11 @@ func TestProgramAlarms(t *testing.T) {
 		{"evaluationPeriods", 5.0},
 		{"datapointsToAlarm", 5.0},
 		{"treatMissingData", "breaching"},
-		{"metricQueries[0].expression", `SELECT SUM(MessagesInPerSec) FROM SCHEMA("AWS/Kafka", "Cluster Name", Topic) WHERE "Cluster Name" = 'crypto-stream'`},
+		{
+			"metricQueries[0].expression",
+			`SELECT SUM(MessagesInPerSec) FROM SCHEMA("AWS/Kafka", "Cluster Name", Topic) ` +
+				`WHERE "Cluster Name" = 'crypto-stream'`,
+		},
 		{"metricQueries[0].period", 60.0},
 		{"metricQueries[0].returnData", true},
 		{"metricQueries[0].id", "q1"},
@@ -376,5 +477,9 @@ func TestProgramAlarms(t *testing.T) {
 		assert.Equal(t, c.want, m.in(t, "cloudwatch/metricAlarm silence", c.path), c.path)
 	}
 	assert.Equal(t, "crypto-stream-ap-south-1", m.in(t, "cloudwatch/dashboard dashboard", "dashboardName"))
-	assert.JSONEq(t, compact.JSON(newDashboardBody(parse(t, nil))), m.in(t, "cloudwatch/dashboard dashboard", "dashboardBody").(string))
+	assert.JSONEq(
+		t,
+		compact.JSON(newDashboardBody(parse(t, nil))),
+		m.in(t, "cloudwatch/dashboard dashboard", "dashboardBody").(string),
+	)
 }

@@ -28,7 +28,8 @@ type mocks struct {
 	lookups   []string
 }
 
-const mockCluster = "arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/1a2b3c4d-0000-0000-0000-000000000000-s1"
+const mockCluster = "arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/" +
+	"1a2b3c4d-0000-0000-0000-000000000000-s1"
 
 func (m *mocks) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	m.mu.Lock()
@@ -40,7 +41,9 @@ func (m *mocks) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	case strings.HasPrefix(args.TypeToken, "aws:msk"):
 		arn = mockCluster
 		out["clusterUuid"] = resource.NewProperty("1a2b3c4d-0000-0000-0000-000000000000-s1")
-		out["bootstrapBrokersSaslIam"] = resource.NewProperty("boot-1a2b3c4d.c2.kafka-serverless.ap-south-1.amazonaws.com:9098")
+		out["bootstrapBrokersSaslIam"] = resource.NewProperty(
+			"boot-1a2b3c4d.c2.kafka-serverless.ap-south-1.amazonaws.com:9098",
+		)
 	case strings.HasPrefix(args.TypeToken, "aws:cloudwatch/logGroup"):
 		arn = "arn:aws:logs:ap-south-1:123456789012:log-group:/aws/msk/crypto-stream/broker"
 	}
@@ -74,7 +77,11 @@ func (m *mocks) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 func register(t *testing.T, changes map[string]string) *mocks {
 	t.Helper()
 	m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
-	err := pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m), func(info *pulumi.RunInfo) { info.Config = configtest.With(changes) })
+	err := pulumi.RunErr(
+		deploy,
+		pulumi.WithMocks(project.Name, "test", m),
+		func(info *pulumi.RunInfo) { info.Config = configtest.With(changes) },
+	)
 	require.NoError(t, err)
 	return m
 }
@@ -113,7 +120,10 @@ func TestProgramInputs(t *testing.T) {
 		{"ec2/securityGroup brokers", "ingress[0].protocol", "tcp"},
 		{"ec2/securityGroup brokers", "ingress[0].fromPort", 9098.},
 		{"ec2/securityGroup brokers", "ingress[0].toPort", 9098.},
-		{"ec2/securityGroup brokers", "ingress[0].securityGroups", []any{"collector-id", "consumer-id", "sg-aaaaaaaa", "sg-bbbbbbbb"}},
+		{
+			"ec2/securityGroup brokers", "ingress[0].securityGroups",
+			[]any{"collector-id", "consumer-id", "sg-aaaaaaaa", "sg-bbbbbbbb"},
+		},
 		{"ec2/securityGroup brokers", "ingress[0].cidrBlocks", nil},
 		{"ec2/securityGroup brokers", "ingress[1]", nil},
 		{"ec2/securityGroup brokers", "egress[0].protocol", "-1"},
@@ -133,11 +143,17 @@ func TestProgramInputs(t *testing.T) {
 
 		{"cloudwatch/logGroup broker-logs", "name", "/aws/msk/crypto-stream/broker"},
 		{"cloudwatch/logGroup broker-logs", "retentionInDays", 14.},
-		{"cloudwatch/logGroup broker-logs", "kmsKeyId", "arn:aws:kms:ap-south-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+		{
+			"cloudwatch/logGroup broker-logs", "kmsKeyId",
+			"arn:aws:kms:ap-south-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+		},
 
 		{"msk/serverlessCluster cluster", "clusterName", "crypto-stream"},
 		{"msk/serverlessCluster cluster", "clientAuthentication.sasl.iam.enabled", true},
-		{"msk/serverlessCluster cluster", "vpcConfigs[0].subnetIds", []any{"subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b"}},
+		{
+			"msk/serverlessCluster cluster", "vpcConfigs[0].subnetIds",
+			[]any{"subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b"},
+		},
 		{"msk/serverlessCluster cluster", "vpcConfigs[0].securityGroupIds", []any{"brokers-id"}},
 
 		{"iam/role collector", "name", "crypto-stream-ap-south-1-collector"},
@@ -149,7 +165,8 @@ func TestProgramInputs(t *testing.T) {
 		{"iam/rolePolicyAttachment collector-producer", "role", "crypto-stream-ap-south-1-collector"},
 		{"iam/rolePolicyAttachmentsExclusive collector", "roleName", "crypto-stream-ap-south-1-collector"},
 		{"iam/rolePolicyAttachmentsExclusive collector", "policyArns", []any{
-			"arn:of:aws:iam/policy:Policy:control-plane", "arn:of:aws:iam/policy:Policy:collector-logs", "arn:of:aws:iam/policy:Policy:producer",
+			"arn:of:aws:iam/policy:Policy:control-plane", "arn:of:aws:iam/policy:Policy:collector-logs",
+			"arn:of:aws:iam/policy:Policy:producer",
 		}},
 	} {
 		assert.Equal(t, c.want, m.in(t, c.resource, c.path), "%s: %s", c.resource, c.path)
@@ -162,15 +179,25 @@ func TestProgramRegisters(t *testing.T) {
 	m := register(t, nil)
 	want := []string{
 		"cloudwatch/logGroup broker-logs",
-		"ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+		"ec2/securityGroup brokers",
+		"ec2/securityGroup collector",
+		"ec2/securityGroup consumer",
 		"iam/instanceProfile collector",
-		"iam/policy collector-logs", "iam/policy consumer", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+		"iam/policy collector-logs",
+		"iam/policy consumer",
+		"iam/policy control-plane",
+		"iam/policy operator",
+		"iam/policy producer",
 		"iam/role collector",
-		"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs", "iam/rolePolicyAttachment collector-producer",
+		"iam/rolePolicyAttachment collector-control-plane",
+		"iam/rolePolicyAttachment collector-logs",
+		"iam/rolePolicyAttachment collector-producer",
 		"iam/rolePolicyAttachmentsExclusive collector",
 		"msk/serverlessCluster cluster",
 		"pulumi:providers:aws aws",
-		"vpc/securityGroupEgressRule collector-to-0.0.0.0/0", "vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
+		"vpc/securityGroupEgressRule collector-to-0.0.0.0/0",
+		"vpc/securityGroupEgressRule collector-to-brokers",
+		"vpc/securityGroupEgressRule consumer-to-brokers",
 	}
 	var got []string
 	for name, r := range m.resources {
@@ -185,7 +212,11 @@ func TestProgramRegisters(t *testing.T) {
 
 func TestProgramProtects(t *testing.T) {
 	t.Parallel()
-	protected := []string{"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "msk/serverlessCluster cluster"}
+	protected := []string{
+		"cloudwatch/logGroup broker-logs",
+		"ec2/securityGroup brokers",
+		"msk/serverlessCluster cluster",
+	}
 	for setting, want := range map[string][]string{"true": protected, "false": nil} {
 		m := register(t, map[string]string{"protect": setting})
 		var got []string
@@ -209,7 +240,8 @@ func TestProgramDependencies(t *testing.T) {
 		"iam/policy producer":           {"cluster"},
 		"iam/policy collector-logs":     {"broker-logs"},
 		"iam/rolePolicyAttachmentsExclusive collector": {
-			"collector", "collector-control-plane", "collector-logs", "collector-producer", "collector-logs", "control-plane", "producer",
+			"collector", "collector-control-plane", "collector-logs", "collector-producer", "collector-logs",
+			"control-plane", "producer",
 		},
 		"vpc/securityGroupEgressRule collector-to-brokers": {"brokers", "collector"},
 	} {
@@ -264,7 +296,14 @@ func TestProgramLooksUpSideBySide(t *testing.T) {
 	t.Parallel()
 	m := &meeting{mocks: mocks{resources: map[string]pulumi.MockResourceArgs{}}}
 	m.expected.Add(4) // who deploys, the VPC, two subnets
-	require.NoError(t, pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m), func(info *pulumi.RunInfo) { info.Config = configtest.With(nil) }))
+	require.NoError(
+		t,
+		pulumi.RunErr(
+			deploy,
+			pulumi.WithMocks(project.Name, "test", m),
+			func(info *pulumi.RunInfo) { info.Config = configtest.With(nil) },
+		),
+	)
 }
 
 func TestProgramRegistersTeams(t *testing.T) {
@@ -272,15 +311,23 @@ func TestProgramRegistersTeams(t *testing.T) {
 	for _, shared := range []bool{true, false} {
 		changes := map[string]string{"consumerTeams": configtest.Teams}
 		want := []string{
-			"iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-quant", "iam/policy consumer-research",
-			"iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+			"iam/policy collector-logs",
+			"iam/policy consumer",
+			"iam/policy consumer-quant",
+			"iam/policy consumer-research",
+			"iam/policy control-plane",
+			"iam/policy operator",
+			"iam/policy producer",
 		}
 		if !shared {
 			changes["consumerTopicPrefixes"], changes["consumerGroupNames"] = "[]", "[]"
 			want = slices.DeleteFunc(want, func(name string) bool { return name == "iam/policy consumer" })
 		}
 		m := register(t, changes)
-		got := slices.DeleteFunc(slices.Sorted(maps.Keys(m.resources)), func(name string) bool { return !strings.HasPrefix(name, "iam/policy ") })
+		got := slices.DeleteFunc(
+			slices.Sorted(maps.Keys(m.resources)),
+			func(name string) bool { return !strings.HasPrefix(name, "iam/policy ") },
+		)
 		assert.Equal(t, want, got)
 		for _, name := range got {
 			_, short, _ := strings.Cut(name, " ")
@@ -293,17 +340,32 @@ func TestProgramRegistersTeams(t *testing.T) {
 func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	t.Parallel()
 	for _, setting := range []string{
-		configtest.Unset, "", " ", "None", "NONE", "no", "false", "null", "-", "none ", " none", "none\n", "*", "[]", "{}", `"none"`, "arn:",
+		configtest.Unset, "", " ", "None", "NONE", "no", "false", "null", "-", "none ", " none", "none\n",
+		"*", "[]", "{}", `"none"`, "arn:",
 		"arn:aws:iam::123456789012:policy/", "arn:aws:iam::123456789012:policy/none", "Other",
 	} {
-		if _, err := config.Parse(project.Name, configtest.With(map[string]string{"permissionsBoundary": setting})); err != nil {
+		if _, err := config.Parse(
+			project.Name,
+			configtest.With(map[string]string{"permissionsBoundary": setting}),
+		); err != nil {
 			assert.Contains(t, err.Error(), "* permissionsBoundary: ", "%q", setting)
 			continue
 		}
-		boundary, _ := register(t, map[string]string{"permissionsBoundary": setting}).in(t, "iam/role collector", "permissionsBoundary").(string)
+		m := register(t, map[string]string{"permissionsBoundary": setting})
+		boundary, _ := m.in(t, "iam/role collector", "permissionsBoundary").(string)
 		assert.Regexp(t, `^arn:aws:iam::123456789012:policy/.+$`, boundary, "%q", setting)
 	}
-	assert.Nil(t, register(t, map[string]string{"permissionsBoundary": "none"}).in(t, "iam/role collector", "permissionsBoundary"))
+	assert.Nil(
+		t,
+		register(
+			t,
+			map[string]string{"permissionsBoundary": "none"},
+		).in(
+			t,
+			"iam/role collector",
+			"permissionsBoundary",
+		),
+	)
 }
 
 // Of a resource that was made elsewhere, what AWS can't change in place is left as it is; of others, nothing is.
@@ -318,6 +380,11 @@ func TestAdoptedNamesAreKept(t *testing.T) {
 			}
 			assert.ElementsMatch(t, want, r.RegisterRPC.GetIgnoreChanges(), "%s, adopted: %s", name, adopted)
 		}
-		assert.NotContains(t, m.resources["msk/serverlessCluster cluster"].RegisterRPC.GetIgnoreChanges(), "clusterName", "that is a setting")
+		assert.NotContains(
+			t,
+			m.resources["msk/serverlessCluster cluster"].RegisterRPC.GetIgnoreChanges(),
+			"clusterName",
+			"that is a setting",
+		)
 	}
 }

@@ -49,13 +49,16 @@ func (im image) stack(t *testing.T) *stack {
 	cloud.Edit(func(world *aws.State) { require.NoError(t, json.Unmarshal(im.world, world)) })
 	s := &stack{stacktest.Attach(t, im.config, cloud)}
 	require.NoError(t, os.MkdirAll(filepath.Dir(s.checkpoint()), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "state", ".pulumi", "meta.yaml"), []byte("version: 1\n"), 0o644))
+	require.NoError(
+		t,
+		os.WriteFile(filepath.Join(s.Dir, "state", ".pulumi", "meta.yaml"), []byte("version: 1\n"), 0o644),
+	)
 	require.NoError(t, os.WriteFile(s.checkpoint(), im.checkpoint, 0o644))
 	return s
 }
 
-// ledger is what Pulumi's state holds, resources and unfinished operations, in a form that can be compared with another
-// stack's: without times, in one order, and with the provider's random id replaced.
+// ledger is what Pulumi's state holds, resources and unfinished operations, in a form that can be compared with
+// another stack's: without times, in one order, and with the provider's random id replaced.
 func (s *stack) ledger(t *testing.T) []map[string]any {
 	t.Helper()
 	doc, err := os.ReadFile(s.checkpoint())
@@ -83,7 +86,10 @@ func (s *stack) ledger(t *testing.T) []map[string]any {
 			}
 		}
 	}
-	slices.SortFunc(held, func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["urn"]), fmt.Sprint(b["urn"])) })
+	slices.SortFunc(
+		held,
+		func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["urn"]), fmt.Sprint(b["urn"])) },
+	)
 	return held
 }
 
@@ -107,20 +113,25 @@ type deployment struct {
 // faultConfig declares a resource of each type, and each policy.
 func faultConfig() map[string]string {
 	return configtest.With(map[string]string{
-		"protect": "false", "alarmTopicArn": "arn:aws:sns:ap-south-1:123456789012:operators", "consumerGroupNames": `["team-quant"]`,
-		"consumerTeams": `{"research":{"topicPrefixes":["exchg."],"groupNames":["research"]}}`,
+		"protect":            "false",
+		"alarmTopicArn":      "arn:aws:sns:ap-south-1:123456789012:operators",
+		"consumerGroupNames": `["team-quant"]`,
+		"consumerTeams":      `{"research":{"topicPrefixes":["exchg."],"groupNames":["research"]}}`,
 	})
 }
 
-// deployments are a stack's first, a change of each resource in place as far as it can be, the replacement of all, and the
-// end.
+// deployments are a stack's first, a change of each resource in place as far as it can be, the replacement of all,
+// and the end.
 func deployments(t *testing.T) []*deployment {
 	t.Helper()
 	s := newStack(t, faultConfig())
 	all := []*deployment{
 		s.undergo(t, "up", nil, "up", "--yes", "--skip-preview"),
 		s.undergo(t, "update", map[string]string{
-			"tags": `{"cost-center":"7"}`, "logRetentionDays": "30", "producerTopicPrefixes": `["exchg."]`, "quotaAlarmPercent": "70",
+			"tags":                  `{"cost-center":"7"}`,
+			"logRetentionDays":      "30",
+			"producerTopicPrefixes": `["exchg."]`,
+			"quotaAlarmPercent":     "70",
 		}, "up", "--yes", "--skip-preview"),
 		s.undergo(t, "replace", map[string]string{"clusterName": "other"}, "up", "--yes", "--skip-preview"),
 		s.undergo(t, "destroy", nil, "destroy", "--yes"),
@@ -153,8 +164,9 @@ func (d *deployment) start(t *testing.T) *stack {
 	return s
 }
 
-// done checks that the stack and its AWS are what the deployment leads to when nothing fails: nothing missing, twice, or
-// left over. Of what was taken over by hand or refreshed, the state spells out what the program leaves out.
+// done checks that the stack and its AWS are what the deployment leads to when nothing fails: nothing missing,
+// twice, or left over. Of what was taken over by hand or refreshed, the state spells out what the program leaves
+// out.
 func (d *deployment) done(t *testing.T, s *stack, byHand bool) {
 	t.Helper()
 	assert.Equal(t, d.wantAWS, s.AWS.Snapshot(), "AWS is as if nothing had failed")

@@ -88,7 +88,8 @@ func (f fence) shell() (is, run bool, err error) {
 func TestShellBlocksSayWhyTheyDoNotRun(t *testing.T) {
 	t.Parallel()
 	for info, want := range map[string]string{
-		"sh": "true true <nil>", `sh no-run="needs AWS credentials"`: "true false <nil>", "json": "false false <nil>", "": "false false <nil>",
+		"sh": "true true <nil>", `sh no-run="needs AWS credentials"`: "true false <nil>",
+		"json": "false false <nil>", "": "false false <nil>",
 		`sh no-run=""`: "write", "sh no-run": "write", "bash": "write", "console": "write",
 	} {
 		is, run, err := fence{info: info}.shell()
@@ -120,7 +121,12 @@ func TestDocsRun(t *testing.T) {
 
 // strict makes a line that begins with ! fail where its command succeeds: bash's -e looks past such lines.
 func strict(script string) string {
-	return regexp.MustCompile(`(?m)^! (.*)$`).ReplaceAllString(script, "if $1; then echo 'it succeeded'; exit 1; fi")
+	return regexp.MustCompile(
+		`(?m)^! (.*)$`,
+	).ReplaceAllString(
+		script,
+		"if $1; then echo 'it succeeded'; exit 1; fi",
+	)
 }
 
 // plainEnv is the environment of someone who has just cloned the repository: no stack, no AWS, no workflow.
@@ -135,8 +141,8 @@ func plainEnv(t *testing.T) []string {
 	return append(env, "PULUMI_HOME="+t.TempDir())
 }
 
-// checkout is a fresh clone of what is here, committed, with the tools that are built already. The program isn't among
-// them: other tests run the one in bin/ at the same time.
+// checkout is a fresh clone of what is here, committed, with the tools that are built already. The program isn't
+// among them: other tests run the one in bin/ at the same time.
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -177,7 +183,15 @@ func checkout(t *testing.T) string {
 // ours are the files of the repository, those not yet committed too.
 func ours(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	out, err := exec.CommandContext(
+		t.Context(),
+		"git",
+		"ls-files",
+		"-z",
+		"--cached",
+		"--others",
+		"--exclude-standard",
+	).Output()
 	require.NoError(t, err)
 	var files []string
 	for file := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
@@ -238,15 +252,25 @@ func (p page) anchors() []string {
 
 func TestDocsAnchors(t *testing.T) {
 	t.Parallel()
-	p := parsePage("x.md", "# Narrowing `collectorEgressCidrs`\n## Alarm: ingress, egress\n## What [is](x.md) it?\n## Use\n```\n# no heading\n```\n## Use\n")
-	assert.Equal(t, []string{"narrowing-collectoregresscidrs", "alarm-ingress-egress", "what-is-it", "use", "use-1"}, p.anchors())
+	p := parsePage(
+		"x.md",
+		"# Narrowing `collectorEgressCidrs`\n## Alarm: ingress, egress\n## What [is](x.md) it?\n"+
+			"## Use\n```\n# no heading\n```\n## Use\n",
+	)
+	assert.Equal(
+		t,
+		[]string{"narrowing-collectoregresscidrs", "alarm-ingress-egress", "what-is-it", "use", "use-1"},
+		p.anchors(),
+	)
 }
 
 // A name of a file of this repository, in code, is that of one which is there.
 func TestDocsNameFilesThatExist(t *testing.T) {
 	t.Parallel()
 	files := ours(t)
-	isFile := regexp.MustCompile(`^((docs|scripts|sandbox|tools|examples|\.github|\.ci)/[\w./-]+|[\w.-]+\.(go|md)|Pulumi\.\w+\.yaml|Makefile)$`)
+	isFile := regexp.MustCompile(
+		`^((docs|scripts|sandbox|tools|examples|\.github|\.ci)/[\w./-]+|[\w.-]+\.(go|md)|Pulumi\.\w+\.yaml|Makefile)$`,
+	)
 	checked := 0
 	for _, p := range pages(t) {
 		for _, m := range codeSpan.FindAllStringSubmatch(p.prose, -1) {
@@ -256,7 +280,8 @@ func TestDocsNameFilesThatExist(t *testing.T) {
 				}
 				checked++
 				found := slices.ContainsFunc(files, func(f string) bool {
-					return f == word || f == filepath.Join(filepath.Dir(p.path), word) || strings.HasPrefix(f, strings.TrimSuffix(word, "/")+"/") ||
+					return f == word || f == filepath.Join(filepath.Dir(p.path), word) ||
+						strings.HasPrefix(f, strings.TrimSuffix(word, "/")+"/") ||
 						!strings.Contains(word, "/") && filepath.Base(f) == word
 				})
 				assert.True(t, found, "%s names %s", p.path, word)
@@ -288,7 +313,16 @@ func TestDocsPolicies(t *testing.T) {
 					assert.NotContains(t, fmt.Sprint(s.Action), "*", at)
 				}
 				if list, ok := s.Action.([]any); ok {
-					assert.True(t, slices.IsSortedFunc(list, func(a, b any) int { return strings.Compare(a.(string), b.(string)) }), "%s %s: sorted, to be compared", at, s.Sid)
+					assert.True(
+						t,
+						slices.IsSortedFunc(
+							list,
+							func(a, b any) int { return strings.Compare(a.(string), b.(string)) },
+						),
+						"%s %s: sorted, to be compared",
+						at,
+						s.Sid,
+					)
 				}
 			}
 			if strings.Contains(f.text, `"Statement"`) {

@@ -17,8 +17,8 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// drift is a change made in AWS behind Pulumi's back: with the AWS CLI where a provider is attached, and in the embedded
-// AWS's state otherwise.
+// drift is a change made in AWS behind Pulumi's back: with the AWS CLI where a provider is attached, and in the
+// embedded AWS's state otherwise.
 type drift struct {
 	what string
 	cli  []string // commands, in which $output stands for the stack's output
@@ -30,25 +30,34 @@ const (
 	collectorRole = "drifting-ap-south-1-collector"
 	policyARN     = "arn:aws:iam::123456789012:policy/drifting-ap-south-1-"
 	wideOpen      = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
-	otherTrust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}`
+	otherTrust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
+		`"Principal":{"Service":"lambda.amazonaws.com"}}]}`
 )
 
 // drifts change or delete each kind of resource, the cluster last: with it goes the data.
 var drifts = []drift{
 	{
 		"an ingress rule opened on the brokers",
-		[]string{"ec2 authorize-security-group-ingress --group-id $brokerSecurityGroupId --protocol tcp --port 22 --cidr 0.0.0.0/0"},
+		[]string{
+			"ec2 authorize-security-group-ingress --group-id $brokerSecurityGroupId " +
+				"--protocol tcp --port 22 --cidr 0.0.0.0/0",
+		},
 		func(s *aws.State, out map[string]string) {
 			g := s.SecurityGroups[out["brokerSecurityGroupId"]]
-			g.Rules = append(g.Rules, &aws.Rule{ID: "sgr-00000000000000001", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"})
+			g.Rules = append(
+				g.Rules,
+				&aws.Rule{ID: "sgr-00000000000000001", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"},
+			)
 		},
 		steps("update", "ec2/securityGroup brokers"),
 	},
 	{
 		"the brokers' ingress closed",
 		[]string{"ec2 revoke-security-group-ingress --group-id $brokerSecurityGroupId --ip-permissions " +
-			`'[{"IpProtocol":"tcp","FromPort":9098,"ToPort":9098,"UserIdGroupPairs":[{"GroupId":"$collectorSecurityGroupId",` +
-			`"Description":"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"},{"GroupId":"$consumerSecurityGroupId",` +
+			`'[{"IpProtocol":"tcp","FromPort":9098,"ToPort":9098,` +
+			`"UserIdGroupPairs":[{"GroupId":"$collectorSecurityGroupId",` +
+			`"Description":"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"},` +
+			`{"GroupId":"$consumerSecurityGroupId",` +
 			`"Description":"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"}]}]'`},
 		func(s *aws.State, out map[string]string) {
 			g := s.SecurityGroups[out["brokerSecurityGroupId"]]
@@ -58,16 +67,24 @@ var drifts = []drift{
 	},
 	{
 		"a managed policy attached to the collectors' role",
-		[]string{"iam attach-role-policy --role-name " + collectorRole + " --policy-arn arn:aws:iam::123456789012:policy/MSK-Permission-Boundary"},
+		[]string{
+			"iam attach-role-policy --role-name " + collectorRole +
+				" --policy-arn arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
+		},
 		func(s *aws.State, _ map[string]string) {
-			s.Roles[collectorRole].Attached = append(s.Roles[collectorRole].Attached, "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary")
+			s.Roles[collectorRole].Attached = append(
+				s.Roles[collectorRole].Attached,
+				"arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
+			)
 			slices.Sort(s.Roles[collectorRole].Attached)
 		},
 		steps("update", "iam/rolePolicyAttachmentsExclusive collector"),
 	},
 	{
 		"an inline policy put into the collectors' role",
-		[]string{"iam put-role-policy --role-name " + collectorRole + " --policy-name by-hand --policy-document " + wideOpen},
+		[]string{
+			"iam put-role-policy --role-name " + collectorRole + " --policy-name by-hand --policy-document " + wideOpen,
+		},
 		func(s *aws.State, _ map[string]string) {
 			s.Roles[collectorRole].InlinePolicies = map[string]string{"by-hand": wideOpen}
 		},
@@ -77,9 +94,15 @@ var drifts = []drift{
 		"a policy detached from the collectors' role",
 		[]string{"iam detach-role-policy --role-name " + collectorRole + " --policy-arn " + policyARN + "producer"},
 		func(s *aws.State, _ map[string]string) {
-			s.Roles[collectorRole].Attached = slices.DeleteFunc(s.Roles[collectorRole].Attached, func(arn string) bool { return arn == policyARN+"producer" })
+			s.Roles[collectorRole].Attached = slices.DeleteFunc(
+				s.Roles[collectorRole].Attached,
+				func(arn string) bool { return arn == policyARN+"producer" },
+			)
 		},
-		slices.Concat(steps("create", "iam/rolePolicyAttachment collector-producer"), steps("update", "iam/rolePolicyAttachmentsExclusive collector")),
+		slices.Concat(
+			steps("create", "iam/rolePolicyAttachment collector-producer"),
+			steps("update", "iam/rolePolicyAttachmentsExclusive collector"),
+		),
 	},
 	{
 		"the collectors' boundary taken off",
@@ -95,7 +118,10 @@ var drifts = []drift{
 	},
 	{
 		"a policy widened",
-		[]string{"iam create-policy-version --policy-arn " + policyARN + "consumer --set-as-default --policy-document " + wideOpen},
+		[]string{
+			"iam create-policy-version --policy-arn " + policyARN +
+				"consumer --set-as-default --policy-document " + wideOpen,
+		},
 		func(s *aws.State, _ map[string]string) {
 			s.Policies["drifting-ap-south-1-consumer"].Document = wideOpen
 		},
@@ -103,14 +129,18 @@ var drifts = []drift{
 	},
 	{
 		"the role taken out of the instance profile",
-		[]string{"iam remove-role-from-instance-profile --instance-profile-name " + collectorRole + " --role-name " + collectorRole},
+		[]string{
+			"iam remove-role-from-instance-profile --instance-profile-name " + collectorRole +
+				" --role-name " + collectorRole,
+		},
 		func(s *aws.State, _ map[string]string) { s.InstanceProfiles[collectorRole].Role = "" },
 		steps("update", "iam/instanceProfile collector"),
 	},
 	{
 		"the instance profile deleted",
 		[]string{
-			"iam remove-role-from-instance-profile --instance-profile-name " + collectorRole + " --role-name " + collectorRole,
+			"iam remove-role-from-instance-profile --instance-profile-name " + collectorRole +
+				" --role-name " + collectorRole,
 			"iam delete-instance-profile --instance-profile-name " + collectorRole,
 		},
 		func(s *aws.State, _ map[string]string) { delete(s.InstanceProfiles, collectorRole) },
@@ -136,7 +166,10 @@ var drifts = []drift{
 		"the log group deleted",
 		[]string{"logs delete-log-group --log-group-name /aws/msk/drifting/broker"},
 		func(s *aws.State, _ map[string]string) { clear(s.LogGroups) },
-		slices.Concat(steps("create", "cloudwatch/logGroup broker-logs"), steps("update", "iam/policy collector-logs")),
+		slices.Concat(
+			steps("create", "cloudwatch/logGroup broker-logs"),
+			steps("update", "iam/policy collector-logs"),
+		),
 	},
 	{
 		"a security group's tags removed",
@@ -149,7 +182,8 @@ var drifts = []drift{
 	{
 		"the consumers' way to the brokers closed",
 		[]string{"ec2 revoke-security-group-egress --group-id $consumerSecurityGroupId --ip-permissions " +
-			`[{"IpProtocol":"tcp","FromPort":9098,"ToPort":9098,"UserIdGroupPairs":[{"GroupId":"$brokerSecurityGroupId"}]}]`},
+			`[{"IpProtocol":"tcp","FromPort":9098,"ToPort":9098,` +
+			`"UserIdGroupPairs":[{"GroupId":"$brokerSecurityGroupId"}]}]`},
 		func(s *aws.State, out map[string]string) {
 			s.SecurityGroups[out["consumerSecurityGroupId"]].Rules = nil
 		},
@@ -159,8 +193,16 @@ var drifts = []drift{
 		"the cluster deleted",
 		[]string{"kafka delete-cluster --cluster-arn $clusterArn"},
 		func(s *aws.State, _ map[string]string) { clear(s.Clusters) },
-		slices.Concat(steps("create", "msk/serverlessCluster cluster"),
-			steps("update", "iam/policy consumer", "iam/policy control-plane", "iam/policy operator", "iam/policy producer")),
+		slices.Concat(
+			steps("create", "msk/serverlessCluster cluster"),
+			steps(
+				"update",
+				"iam/policy consumer",
+				"iam/policy control-plane",
+				"iam/policy operator",
+				"iam/policy producer",
+			),
+		),
 	},
 }
 

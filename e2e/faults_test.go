@@ -48,7 +48,9 @@ func (d *deployment) oneByOne() (cases []faultCase) {
 		f := aws.Fault{Kind: c.Kind, Type: c.Type, Name: c.Name, Nth: nth[same]}
 		before, after := f, f
 		before.Error, after.Error, after.After = aws.Unavailable, aws.Lost, true
-		title := strings.TrimSpace(fmt.Sprintf("%s/%s %s %s %d", d.name, c.Kind, path.Base(c.Type), c.Name, nth[same]))
+		title := strings.TrimSpace(
+			fmt.Sprintf("%s/%s %s %s %d", d.name, c.Kind, path.Base(c.Type), c.Name, nth[same]),
+		)
 		cases = append(cases, faultCase{title + " before", d, before},
 			faultCase{title + " after", d, after})
 	}
@@ -74,8 +76,8 @@ func (d *deployment) byKind() (cases []faultCase) {
 	return cases
 }
 
-// TestFaults lets AWS fail in every call of every deployment. `make test` takes every 29th case, so that those before and
-// after the effect take turns, and the first in which an answer is lost of each type that needs a hand.
+// TestFaults lets AWS fail in every call of every deployment. `make test` takes every 29th case, so that those
+// before and after the effect take turns, and the first in which an answer is lost of each type that needs a hand.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	all := deployments(t)
@@ -114,15 +116,25 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	if stacktest.Thorough() {
-		stacktest.Evidence(t, "calls failed one at a time, once before and once after their effect, and recovered", fmt.Sprintf("%d of %d", recovered.Load(), len(single)))
-		stacktest.Evidence(t, "deployments in which every call of one kind failed in one way, and recovered", fmt.Sprintf("%d of %d", len(kinds), len(kinds)))
+		stacktest.Evidence(
+			t,
+			"calls failed one at a time, once before and once after their effect, and recovered",
+			fmt.Sprintf("%d of %d", recovered.Load(), len(single)),
+		)
+		stacktest.Evidence(
+			t,
+			"deployments in which every call of one kind failed in one way, and recovered",
+			fmt.Sprintf("%d of %d", len(kinds), len(kinds)),
+		)
 	}
 }
 
 func cut(cases []faultCase) (some []faultCase) {
 	byHand := map[string]bool{}
 	for i, c := range cases {
-		lost := c.deployment.name == "up" && c.fault.Kind == aws.Create && c.fault.After && needsHand[c.fault.Type] != "" && !byHand[c.fault.Type]
+		lost := c.deployment.name == "up" && c.fault.Kind == aws.Create && c.fault.After &&
+			needsHand[c.fault.Type] != "" &&
+			!byHand[c.fault.Type]
 		if lost {
 			byHand[c.fault.Type] = true
 		}
@@ -133,8 +145,8 @@ func cut(cases []faultCase) (some []faultCase) {
 	return some
 }
 
-// needsHand is what the next `up` says where the answer to a create was lost: Pulumi doesn't know of the object, and AWS
-// takes no second of its name. What else can be created is put, and may be put twice.
+// needsHand is what the next `up` says where the answer to a create was lost: Pulumi doesn't know of the object,
+// and AWS takes no second of its name. What else can be created is put, and may be put twice.
 var needsHand = map[string]string{
 	"aws:cloudwatch/logGroup:LogGroup":                        "ResourceAlreadyExistsException",
 	"aws:ec2/securityGroup:SecurityGroup":                     "InvalidGroup.Duplicate",

@@ -21,7 +21,8 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-const clusterURN = "urn:pulumi:" + stacktest.Name + "::" + project.Name + "::aws:msk/serverlessCluster:ServerlessCluster::cluster"
+const clusterURN = "urn:pulumi:" + stacktest.Name + "::" + project.Name +
+	"::aws:msk/serverlessCluster:ServerlessCluster::cluster"
 
 // running is a command that waits for AWS to make the cluster.
 type running struct {
@@ -29,8 +30,8 @@ type running struct {
 	log string
 }
 
-// beginUp starts `up` and returns when the cluster has been made in AWS, whose answer waits for as long as wait does. One
-// call is made at a time, so that none but this one is under way.
+// beginUp starts `up` and returns when the cluster has been made in AWS, whose answer waits for as long as wait
+// does. One call is made at a time, so that none but this one is under way.
 func (s *stack) beginUp(t *testing.T, wait func() time.Duration) running {
 	t.Helper()
 	began := make(chan struct{})
@@ -106,8 +107,8 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// An interrupt (Ctrl-C, or a pipeline's cancel) during the cluster's creation ends in an orderly way: Pulumi knows the
-// cluster, and the next `up` goes on.
+// An interrupt (Ctrl-C, or a pipeline's cancel) during the cluster's creation ends in an orderly way: Pulumi knows
+// the cluster, and the next `up` goes on.
 func interruptedUp(t *testing.T, d *deployment) {
 	s := d.start(t)
 	up := s.beginUp(t, func() time.Duration { return time.Hour })
@@ -122,7 +123,8 @@ func interruptedUp(t *testing.T, d *deployment) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// A CLI that is killed during the cluster's creation, or dies with its machine, leaves a lock and an unfinished operation.
+// A CLI that is killed during the cluster's creation, or dies with its machine, leaves a lock and an unfinished
+// operation.
 func killedUp(t *testing.T, d *deployment, made bool) {
 	s := d.start(t)
 	release := make(chan struct{})
@@ -132,12 +134,19 @@ func killedUp(t *testing.T, d *deployment, made bool) {
 	close(release)
 	s.AWS.Latency(nil)
 	arn := onlyKey(t, s.AWS.Snapshot().Clusters)
-	cluster := []aws.Call{{Kind: aws.Create, Type: "aws:msk/serverlessCluster:ServerlessCluster", Name: "cluster", ID: arn}}
+	cluster := []aws.Call{
+		{Kind: aws.Create, Type: "aws:msk/serverlessCluster:ServerlessCluster", Name: "cluster", ID: arn},
+	}
 	if !made {
 		s.AWS.Edit(func(world *aws.State) { deleteByHand(world, cluster) })
 	}
 
-	assert.Equal(t, []string{"creating " + clusterURN}, s.unfinished(t), "the state is readable, and says what was under way")
+	assert.Equal(
+		t,
+		[]string{"creating " + clusterURN},
+		s.unfinished(t),
+		"the state is readable, and says what was under way",
+	)
 	assert.Contains(t, s.Fails(t, "up", "--yes"), "the stack is currently locked by 1 lock(s)")
 	s.run(t, "pulumi cancel --yes")
 	if made {
@@ -182,8 +191,8 @@ func clusterTimesOut(t *testing.T, d *deployment) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// A cluster that turned FAILED is no difference to the provider: the next `up` succeeds, and leaves it as it is. It has
-// to be deleted by hand, which its protection does not forbid, and then is made anew.
+// A cluster that turned FAILED is no difference to the provider: the next `up` succeeds, and leaves it as it is. It
+// has to be deleted by hand, which its protection does not forbid, and then is made anew.
 func clusterFails(t *testing.T, d *deployment) {
 	s := d.start(t)
 	s.AWS.Fail(aws.Fault{Kind: aws.Create, Name: "cluster", Error: aws.ClusterFailed})
@@ -207,15 +216,23 @@ func clusterFails(t *testing.T, d *deployment) {
 	d.done(t, s, true)
 }
 
-// others are what other people have in the account: a role with the consumers' policy, and a workload in the consumers'
-// group.
+// others are what other people have in the account: a role with the consumers' policy, and a workload in the
+// consumers' group.
 func others(world *aws.State) {
-	world.Roles["quant-app"] = &aws.Role{Path: "/", ID: "AROA0000000000000QUANT", TrustPolicy: "{}", Attached: []string{
-		"arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer",
-	}}
+	world.Roles["quant-app"] = &aws.Role{
+		Path:        "/",
+		ID:          "AROA0000000000000QUANT",
+		TrustPolicy: "{}",
+		Attached: []string{
+			"arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer",
+		},
+	}
 	for id, g := range world.SecurityGroups {
 		if g.Name == "crypto-stream-consumer" {
-			world.Interfaces["eni-0a1b2c3d4e5f60718"] = &aws.Interface{Subnet: "subnet-0a1b2c3d4e5f6071a", SecurityGroups: []string{id}}
+			world.Interfaces["eni-0a1b2c3d4e5f60718"] = &aws.Interface{
+				Subnet:         "subnet-0a1b2c3d4e5f6071a",
+				SecurityGroups: []string{id},
+			}
 		}
 	}
 }
@@ -227,7 +244,13 @@ func TestOthersAreNotDisturbed(t *testing.T) {
 	s.Up(t)
 	s.AWS.Edit(others)
 	before := s.AWS.Snapshot()
-	s.Set(t, map[string]string{"consumerTopicPrefixes": `["trades."]`, "consumerGroupNames": `["team-quant","team-new"]`})
+	s.Set(
+		t,
+		map[string]string{
+			"consumerTopicPrefixes": `["trades."]`,
+			"consumerGroupNames":    `["team-quant","team-new"]`,
+		},
+	)
 	s.AWS.ResetCalls()
 	s.OK(t, "up", "--yes")
 	changes := s.Changes()
@@ -244,8 +267,8 @@ func TestOthersAreNotDisturbed(t *testing.T) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// What others still use can't be removed: AWS's own conflict names it, and nothing of theirs is touched. Once they let go
-// of it the same command goes on.
+// What others still use can't be removed: AWS's own conflict names it, and nothing of theirs is touched. Once they
+// let go of it the same command goes on.
 func TestWhatOthersUseStays(t *testing.T) {
 	t.Parallel()
 	built := newStack(t, configtest.With(map[string]string{"protect": "false"}))
@@ -312,9 +335,13 @@ func TestWhatOthersUseStays(t *testing.T) {
 			end := s.AWS.Snapshot()
 			assert.NotContains(t, end.Policies, "crypto-stream-ap-south-1-consumer")
 			if c.args[0] == "destroy" {
-				assert.Equal(t, []string{"roles quant-app"}, slices.DeleteFunc(s.AWS.Changed(), func(what string) bool {
-					return strings.HasPrefix(what, "interfaces ")
-				}))
+				assert.Equal(
+					t,
+					[]string{"roles quant-app"},
+					slices.DeleteFunc(s.AWS.Changed(), func(what string) bool {
+						return strings.HasPrefix(what, "interfaces ")
+					}),
+				)
 			} else {
 				s.OK(t, "preview", "--refresh", "--expect-no-changes")
 			}

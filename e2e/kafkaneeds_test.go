@@ -14,9 +14,9 @@ type topicNamer func(name string, id [16]byte) string
 // acl is the Kafka ACL that a request needs: an operation on a resource. The cluster has no name.
 type acl struct{ op, on, name string }
 
-// aclsOf are the ACLs that each kind of request needs, as the Kafka documentation has them ("Authorization and ACLs",
-// table "Operations and Resources on Protocols", 4.1). A kind that is not here is one that nobody has looked up. Where the
-// table leaves a choice, the narrower ACL is meant: Create on the topic and not on the cluster.
+// aclsOf are the ACLs that each kind of request needs, as the Kafka documentation has them ("Authorization and
+// ACLs", table "Operations and Resources on Protocols", 4.1). A kind that is not here is one that nobody has looked
+// up. Where the table leaves a choice, the narrower ACL is meant: Create on the topic and not on the cluster.
 var aclsOf = map[kmsg.Key]func(kmsg.Request, topicNamer) []acl{
 	kmsg.ApiVersions:               nothing,
 	kmsg.GetTelemetrySubscriptions: nothing,
@@ -39,15 +39,24 @@ var aclsOf = map[kmsg.Key]func(kmsg.Request, topicNamer) []acl{
 		return need
 	},
 	kmsg.Fetch: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.FetchRequest).Topics, func(t kmsg.FetchRequestTopic) acl { return acl{"READ", "TOPIC", topic(t.Topic, t.TopicID)} })
+		return forEach(
+			r.(*kmsg.FetchRequest).Topics,
+			func(t kmsg.FetchRequestTopic) acl { return acl{"READ", "TOPIC", topic(t.Topic, t.TopicID)} },
+		)
 	},
 	kmsg.ListOffsets: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.ListOffsetsRequest).Topics, func(t kmsg.ListOffsetsRequestTopic) acl { return acl{"DESCRIBE", "TOPIC", t.Topic} })
+		return forEach(
+			r.(*kmsg.ListOffsetsRequest).Topics,
+			func(t kmsg.ListOffsetsRequestTopic) acl { return acl{"DESCRIBE", "TOPIC", t.Topic} },
+		)
 	},
 	kmsg.OffsetForLeaderEpoch: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.OffsetForLeaderEpochRequest).Topics, func(t kmsg.OffsetForLeaderEpochRequestTopic) acl {
-			return acl{"DESCRIBE", "TOPIC", t.Topic}
-		})
+		return forEach(
+			r.(*kmsg.OffsetForLeaderEpochRequest).Topics,
+			func(t kmsg.OffsetForLeaderEpochRequestTopic) acl {
+				return acl{"DESCRIBE", "TOPIC", t.Topic}
+			},
+		)
 	},
 	kmsg.Metadata: func(r kmsg.Request, topic topicNamer) (need []acl) {
 		req := r.(*kmsg.MetadataRequest)
@@ -90,8 +99,13 @@ var aclsOf = map[kmsg.Key]func(kmsg.Request, topicNamer) []acl{
 	},
 	kmsg.OffsetCommit: func(r kmsg.Request, topic topicNamer) []acl {
 		req := r.(*kmsg.OffsetCommitRequest)
-		return append(forEach(req.Topics, func(t kmsg.OffsetCommitRequestTopic) acl { return acl{"READ", "TOPIC", topic(t.Topic, t.TopicID)} }),
-			acl{"READ", "GROUP", req.Group})
+		return append(
+			forEach(
+				req.Topics,
+				func(t kmsg.OffsetCommitRequestTopic) acl { return acl{"READ", "TOPIC", topic(t.Topic, t.TopicID)} },
+			),
+			acl{"READ", "GROUP", req.Group},
+		)
 	},
 	kmsg.OffsetFetch: func(r kmsg.Request, topic topicNamer) (need []acl) {
 		req := r.(*kmsg.OffsetFetchRequest)
@@ -110,19 +124,31 @@ var aclsOf = map[kmsg.Key]func(kmsg.Request, topicNamer) []acl{
 		return need
 	},
 	kmsg.DescribeGroups: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.DescribeGroupsRequest).Groups, func(g string) acl { return acl{"DESCRIBE", "GROUP", g} })
+		return forEach(
+			r.(*kmsg.DescribeGroupsRequest).Groups,
+			func(g string) acl { return acl{"DESCRIBE", "GROUP", g} },
+		)
 	},
 	kmsg.DeleteGroups: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.DeleteGroupsRequest).Groups, func(g string) acl { return acl{"DELETE", "GROUP", g} })
+		return forEach(
+			r.(*kmsg.DeleteGroupsRequest).Groups,
+			func(g string) acl { return acl{"DELETE", "GROUP", g} },
+		)
 	},
 	kmsg.ListGroups:      func(kmsg.Request, topicNamer) []acl { return []acl{{"DESCRIBE", "CLUSTER", ""}} },
 	kmsg.DescribeCluster: func(kmsg.Request, topicNamer) []acl { return []acl{{"DESCRIBE", "CLUSTER", ""}} },
 
 	kmsg.CreateTopics: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.CreateTopicsRequest).Topics, func(t kmsg.CreateTopicsRequestTopic) acl { return acl{"CREATE", "TOPIC", t.Topic} })
+		return forEach(
+			r.(*kmsg.CreateTopicsRequest).Topics,
+			func(t kmsg.CreateTopicsRequestTopic) acl { return acl{"CREATE", "TOPIC", t.Topic} },
+		)
 	},
 	kmsg.CreatePartitions: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.CreatePartitionsRequest).Topics, func(t kmsg.CreatePartitionsRequestTopic) acl { return acl{"ALTER", "TOPIC", t.Topic} })
+		return forEach(
+			r.(*kmsg.CreatePartitionsRequest).Topics,
+			func(t kmsg.CreatePartitionsRequestTopic) acl { return acl{"ALTER", "TOPIC", t.Topic} },
+		)
 	},
 	kmsg.DeleteTopics: func(r kmsg.Request, topic topicNamer) []acl {
 		req := r.(*kmsg.DeleteTopicsRequest)
@@ -142,9 +168,12 @@ var aclsOf = map[kmsg.Key]func(kmsg.Request, topicNamer) []acl{
 		})
 	},
 	kmsg.IncrementalAlterConfigs: func(r kmsg.Request, topic topicNamer) []acl {
-		return forEach(r.(*kmsg.IncrementalAlterConfigsRequest).Resources, func(c kmsg.IncrementalAlterConfigsRequestResource) acl {
-			return configACL("ALTER_CONFIGS", c.ResourceType, c.ResourceName)
-		})
+		return forEach(
+			r.(*kmsg.IncrementalAlterConfigsRequest).Resources,
+			func(c kmsg.IncrementalAlterConfigsRequestResource) acl {
+				return configACL("ALTER_CONFIGS", c.ResourceType, c.ResourceName)
+			},
+		)
 	},
 
 	kmsg.AddPartitionsToTxn: func(r kmsg.Request, topic topicNamer) (need []acl) {
@@ -190,8 +219,8 @@ func (n need) String() string {
 	return fmt.Sprintf("%s needs %s on %s", n.request, n.action, n.resource)
 }
 
-// needs translates a request's ACLs into IAM's actions on what is in the cluster. What an action needs besides, IAM grants
-// no more than the action itself: on the same resource and on the cluster it is added here.
+// needs translates a request's ACLs into IAM's actions on what is in the cluster. What an action needs besides, IAM
+// grants no more than the action itself: on the same resource and on the cluster it is added here.
 func (a clusterARN) needs(request string, acls []acl) (all []need, err error) {
 	all = append(all, need{"kafka-cluster:Connect", string(a), request})
 	for _, c := range acls {

@@ -18,8 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// clientVersions are the request versions that clients are run with: those of Kafka 2.8, and whatever client and broker
-// both know.
+// clientVersions are the request versions that clients are run with: those of Kafka 2.8, and whatever client and
+// broker both know.
 var clientVersions = map[string][]kgo.Opt{
 	"Kafka 2.8": {kgo.MaxVersions(kversion.V2_8_0())},
 	"uncapped":  nil,
@@ -74,15 +74,18 @@ func (r *recording) see(req kmsg.Request) (kmsg.Response, error, bool) {
 		r.unknown = append(r.unknown, key.Name())
 		return nil, nil, false
 	}
-	r.requests = append(r.requests, recorded{fmt.Sprintf("%s v%d (%s)", key.Name(), req.GetVersion(), r.version), acls(req, r.topicName)})
+	r.requests = append(
+		r.requests,
+		recorded{fmt.Sprintf("%s v%d (%s)", key.Name(), req.GetVersion(), r.version), acls(req, r.topicName)},
+	)
 	if produce, ok := req.(*kmsg.ProduceRequest); ok {
 		return r.seeProduce(produce)
 	}
 	return nil, nil, false
 }
 
-// seeProduce keeps what is produced, and answers the first request as a broker does that the partition has just left, so
-// that the client has to find the leader and retry.
+// seeProduce keeps what is produced, and answers the first request as a broker does that the partition has just
+// left, so that the client has to find the leader and retry.
 func (r *recording) seeProduce(req *kmsg.ProduceRequest) (kmsg.Response, error, bool) {
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
@@ -163,8 +166,8 @@ func patience(t *testing.T) context.Context {
 	return ctx
 }
 
-// collect is a collector as the README sets one up: it creates its topics, produces to them idempotently, with acks=all
-// and zstd, has to retry, and closes.
+// collect is a collector as the README sets one up: it creates its topics, produces to them idempotently, with
+// acks=all and zstd, has to retry, and closes.
 func (r *recording) collect(t *testing.T, topics []string) {
 	t.Helper()
 	ctx := patience(t)
@@ -196,7 +199,14 @@ func (r *recording) collect(t *testing.T, topics []string) {
 func ticks(topic string) []*kgo.Record {
 	var rs []*kgo.Record
 	for i := range 100 {
-		rs = append(rs, &kgo.Record{Topic: topic, Key: fmt.Append(nil, i), Value: []byte(`{"symbol":"BTC-USDT","price":"100000.00","size":"0.10000000"}`)})
+		rs = append(
+			rs,
+			&kgo.Record{
+				Topic: topic,
+				Key:   fmt.Append(nil, i),
+				Value: []byte(`{"symbol":"BTC-USDT","price":"100000.00","size":"0.10000000"}`),
+			},
+		)
 	}
 	return rs
 }
@@ -267,8 +277,8 @@ func (r *recording) stable(t *testing.T, group string, members int) {
 	require.NoError(t, err)
 }
 
-// consume is a team's consumer: it joins the group, reads, rebalances as a second member comes and goes, commits, leaves,
-// is started again where it stopped, and at last retires the group.
+// consume is a team's consumer: it joins the group, reads, rebalances as a second member comes and goes, commits,
+// leaves, is started again where it stopped, and at last retires the group.
 func (r *recording) consume(t *testing.T, group string, topics []string) {
 	t.Helper()
 	ctx := patience(t)
@@ -305,7 +315,12 @@ func (r *recording) operate(t *testing.T, topics, groups []string) {
 	require.NoError(t, err)
 	_, err = kmsg.NewPtrDescribeClusterRequest().RequestWith(ctx, cl)
 	require.NoError(t, err)
-	created, err := admin.CreateTopics(ctx, 3, -1, map[string]*string{"retention.ms": kadm.StringPtr("3600000")}, topics...)
+	created, err := admin.CreateTopics(
+		ctx,
+		3,
+		-1,
+		map[string]*string{"retention.ms": kadm.StringPtr("3600000")},
+		topics...)
 	require.NoError(t, err)
 	require.NoError(t, created.Error())
 	_, err = admin.ListTopics(ctx, topics...)
@@ -353,7 +368,12 @@ func TestRecordingKnowsWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	r := record(t, "uncapped", "exchg.x")
 	r.start()
-	_, err := kadm.NewClient(r.client(t)).DeleteRecords(patience(t), kadm.Offsets{"exchg.x": {0: {Topic: "exchg.x", Partition: 0, At: 0}}})
+	_, err := kadm.NewClient(
+		r.client(t),
+	).DeleteRecords(
+		patience(t),
+		kadm.Offsets{"exchg.x": {0: {Topic: "exchg.x", Partition: 0, At: 0}}},
+	)
 	require.NoError(t, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()

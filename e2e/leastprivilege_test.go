@@ -45,7 +45,11 @@ const region = "ap-south-1"
 
 // asked is the need as a request to IAM, made in the stack's region.
 func (n need) asked() iampolicy.Request {
-	return iampolicy.Request{n.action, n.resource, map[string]string{iampolicy.RequestedRegion: region}}
+	return iampolicy.Request{
+		Action:   n.action,
+		Resource: n.resource,
+		Context:  map[string]string{iampolicy.RequestedRegion: region},
+	}
 }
 
 // platform is a stack with teams, deployed by the real engine.
@@ -63,18 +67,31 @@ func deployPlatform(t *testing.T) *platform {
 	s.Up(t)
 	p := &platform{state: s.AWS.Snapshot(), outputs: s.Outputs(t)}
 	p.cluster = clusterARN(p.outputs["clusterArn"].(string))
-	p.logGroup = "arn:aws:logs:" + region + ":" + p.state.Account + ":log-group:" + p.outputs["brokerLogGroupName"].(string)
+	p.logGroup = "arn:aws:logs:" + region + ":" + p.state.Account + ":log-group:" +
+		p.outputs["brokerLogGroupName"].(string)
 	teams := p.outputs["consumerTeamPolicyArns"].(map[string]any)
 	_, roleName, _ := strings.Cut(p.outputs["collectorRoleArn"].(string), ":role/")
-	p.add(t, &role{name: "collectors", kind: collectors, prefixes: []string{"exchg.", "trades."}}, p.state.Roles[roleName].Attached...)
+	p.add(
+		t,
+		&role{name: "collectors", kind: collectors, prefixes: []string{"exchg.", "trades."}},
+		p.state.Roles[roleName].Attached...)
 	p.add(t, &role{
-		name: "consumers", kind: consumers, prefixes: []string{"exchg."}, groups: []string{"team-quant", "team-research"},
+		name:     "consumers",
+		kind:     consumers,
+		prefixes: []string{"exchg."},
+		groups:   []string{"team-quant", "team-research"},
 	}, p.outputs["consumerPolicyArn"].(string))
 	p.add(t, &role{
-		name: "team quant", kind: consumers, prefixes: []string{"exchg.binance.", "trades."}, groups: []string{"quant-live", "quant-replay"},
+		name:     "team quant",
+		kind:     consumers,
+		prefixes: []string{"exchg.binance.", "trades."},
+		groups:   []string{"quant-live", "quant-replay"},
 	}, teams["quant"].(string))
 	p.add(t, &role{
-		name: "team research", kind: consumers, prefixes: []string{"exchg.okx.", "ref."}, groups: []string{"research"},
+		name:     "team research",
+		kind:     consumers,
+		prefixes: []string{"exchg.okx.", "ref."},
+		groups:   []string{"research"},
 	}, teams["research"].(string))
 	p.add(t, &role{
 		name: "operators", kind: operators, prefixes: []string{"exchg.", "ref.", "trades."},
@@ -140,8 +157,9 @@ func (p *platform) play(t *testing.T, r *role, version string) (requests int, ne
 	}
 }
 
-// TestLeastPrivilege holds the deployed policies against what real clients iampolicy.Request for: all of it is iampolicy.Allowed, nothing else is
-// granted, each action and resource of each statement is missed when it goes, and what a role must not do is refused.
+// TestLeastPrivilege holds the deployed policies against what real clients iampolicy.Request for: all of it is
+// iampolicy.Allowed, nothing else is granted, each action and resource of each statement is missed when it goes,
+// and what a role must not do is refused.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 	p := deployPlatform(t)
@@ -153,8 +171,16 @@ func TestLeastPrivilege(t *testing.T) {
 			killed, mutants := p.killMutants(t, r)
 			refused := p.checkRefusals(t, r)
 			assert.GreaterOrEqual(t, refused, 200)
-			t.Logf("%s: %d requests recorded, %d actions needed, %d actions granted, %d of %d mutants killed, %d refusals checked",
-				r.name, r.requests, len(r.needed()), len(r.granted()), killed, mutants, refused)
+			t.Logf(
+				"%s: %d requests recorded, %d actions needed, %d granted, %d of %d mutants killed, %d refusals checked",
+				r.name,
+				r.requests,
+				len(r.needed()),
+				len(r.granted()),
+				killed,
+				mutants,
+				refused,
+			)
 		})
 	}
 	t.Run("documents", p.checkDocuments)
@@ -180,7 +206,11 @@ func (p *platform) checkDocuments(t *testing.T) {
 
 // checkTeams finds the team's prefixes and groups, and no others, in its policy.
 func (p *platform) checkTeams(t *testing.T) {
-	assert.Equal(t, []string{"quant", "research"}, slices.Sorted(maps.Keys(p.outputs["consumerTeamPolicyArns"].(map[string]any))))
+	assert.Equal(
+		t,
+		[]string{"quant", "research"},
+		slices.Sorted(maps.Keys(p.outputs["consumerTeamPolicyArns"].(map[string]any))),
+	)
 	for _, r := range p.roles {
 		if !strings.HasPrefix(r.name, "team ") {
 			continue
@@ -201,7 +231,8 @@ func (p *platform) checkTeams(t *testing.T) {
 	}
 }
 
-// checkRole finds the collectors' role under its boundary, with its three policies and nothing else; and no other role.
+// checkRole finds the collectors' role under its boundary, with its three policies and nothing else; and no other
+// role.
 func (p *platform) checkRole(t *testing.T) {
 	require.Len(t, p.state.Roles, 1)
 	for _, role := range p.state.Roles {
@@ -221,7 +252,14 @@ func (p *platform) checkTransactions(t *testing.T) {
 			needs[n.action] = true
 			if typeOf(n.resource) == "transactional-id" {
 				for _, r := range p.roles {
-					assert.Equal(t, iampolicy.ImplicitlyDenied, iampolicy.Decide(r.policies, n.asked()), "%s: %s", r.name, n)
+					assert.Equal(
+						t,
+						iampolicy.ImplicitlyDenied,
+						iampolicy.Decide(r.policies, n.asked()),
+						"%s: %s",
+						r.name,
+						n,
+					)
 				}
 			}
 		}
@@ -256,7 +294,10 @@ func (p *platform) checkDocs(t *testing.T) {
 // can reports whether the role is allowed every action of the operation on all that is its own.
 func (p *platform) can(r *role, o operation) bool {
 	for _, action := range o.actions {
-		resources := slices.DeleteFunc(append(p.own(r), "*"), func(arn string) bool { return typeOf(arn) != iampolicy.Actions[action].On })
+		resources := slices.DeleteFunc(
+			append(p.own(r), "*"),
+			func(arn string) bool { return typeOf(arn) != iampolicy.Actions[action].On },
+		)
 		if len(resources) == 0 || slices.ContainsFunc(resources, func(arn string) bool {
 			return iampolicy.Decide(r.policies, need{action: action, resource: arn}.asked()) != iampolicy.Allowed
 		}) {
@@ -303,7 +344,10 @@ func (r *role) granted() map[string]bool {
 func (r *role) missing(policies []iampolicy.Policy) []need {
 	var missing []need
 	for _, n := range r.needs {
-		reported := slices.ContainsFunc(missing, func(m need) bool { return m.action == n.action && m.resource == n.resource })
+		reported := slices.ContainsFunc(
+			missing,
+			func(m need) bool { return m.action == n.action && m.resource == n.resource },
+		)
 		if !reported && iampolicy.Decide(policies, n.asked()) != iampolicy.Allowed {
 			missing = append(missing, n)
 		}
@@ -320,7 +364,14 @@ func (p *platform) checkEnough(t *testing.T, r *role) {
 	// What an action needs of another type of resource must have been asked for too.
 	for name := range r.needed() {
 		for _, other := range iampolicy.Actions[name].Needs {
-			assert.True(t, r.needed()[iampolicy.InService(name, other)], "%s: %s takes %s besides", r.name, name, other)
+			assert.True(
+				t,
+				r.needed()[iampolicy.InService(name, other)],
+				"%s: %s takes %s besides",
+				r.name,
+				name,
+				other,
+			)
 		}
 	}
 }
@@ -332,8 +383,15 @@ func (p *platform) checkNoMore(t *testing.T, r *role) {
 		for _, s := range doc.Statement {
 			for _, only := range grantsOf(s) {
 				if !slices.ContainsFunc(r.needs, func(n need) bool { return only.Applies(n.asked()) }) {
-					t.Errorf("%s: statement %s of %s grants %s on %s, which no recorded request of theirs needs; %s",
-						r.name, s.Sid, r.names[i], only.Action[0], only.Resource[0], p.whoNeeds(only.Action[0]))
+					t.Errorf(
+						"%s: statement %s of %s grants %s on %s, which no recorded request of theirs needs; %s",
+						r.name,
+						s.Sid,
+						r.names[i],
+						only.Action[0],
+						only.Resource[0],
+						p.whoNeeds(only.Action[0]),
+					)
 				}
 			}
 		}

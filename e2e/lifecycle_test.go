@@ -81,7 +81,12 @@ func TestCommittedStacks(t *testing.T) {
 				Config map[string]any
 			}
 			require.NoError(t, yaml.Unmarshal(doc, &stack))
-			assert.Contains(t, stack.Config["pulumi:disable-default-providers"], "*", "no default provider may slip in")
+			assert.Contains(
+				t,
+				stack.Config["pulumi:disable-default-providers"],
+				"*",
+				"no default provider may slip in",
+			)
 
 			vpc, _ := stack.Config["msk-serverless:vpcId"].(string)
 			var subnets []string
@@ -110,24 +115,92 @@ func TestRefusalsChangeNothing(t *testing.T) {
 		world  aws.Option
 		want   []string
 	}{
-		{"one subnet", map[string]string{"subnetIds": `["subnet-0a1b2c3d4e5f6071a"]`}, nil, []string{"subnetIds", "at least 2"}},
+		{
+			"one subnet",
+			map[string]string{"subnetIds": `["subnet-0a1b2c3d4e5f6071a"]`},
+			nil,
+			[]string{"subnetIds", "at least 2"},
+		},
 		{"two subnets in one zone", nil, oneZone, []string{"subnetIds", "Availability Zones", "ap-south-1a"}},
-		{"prefix of everything", map[string]string{"producerTopicPrefixes": `["*"]`}, nil, []string{"producerTopicPrefixes", `"*"`}},
-		{"no prefixes", map[string]string{"producerTopicPrefixes": `[]`}, nil, []string{"producerTopicPrefixes", "at least one"}},
+		{
+			"prefix of everything",
+			map[string]string{"producerTopicPrefixes": `["*"]`},
+			nil,
+			[]string{"producerTopicPrefixes", `"*"`},
+		},
+		{
+			"no prefixes",
+			map[string]string{"producerTopicPrefixes": `[]`},
+			nil,
+			[]string{"producerTopicPrefixes", "at least one"},
+		},
 		{"retention 15", map[string]string{"logRetentionDays": "15"}, nil, []string{"logRetentionDays", "15"}},
-		{"key of another region", map[string]string{"logKmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}, nil, []string{"logKmsKeyArn", "ap-south-1"}},
-		{"60 long groups", map[string]string{"consumerGroupNames": configtest.ListOf(60, strings.Repeat("g", 100)+"%d")}, nil, []string{"consumerGroupNames", "6144"}},
-		{"key misspelt", map[string]string{"clusterNam": "x"}, nil, []string{"clusterNam", "did you mean clusterName?"}},
-		{"provider's own setting", map[string]string{"aws:profile": "x"}, nil, []string{"aws:profile", "has no effect"}},
+		{
+			"key of another region",
+			map[string]string{
+				"logKmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+			},
+			nil,
+			[]string{"logKmsKeyArn", "ap-south-1"},
+		},
+		{
+			"60 long groups",
+			map[string]string{"consumerGroupNames": configtest.ListOf(60, strings.Repeat("g", 100)+"%d")},
+			nil,
+			[]string{"consumerGroupNames", "6144"},
+		},
+		{
+			"key misspelt",
+			map[string]string{"clusterNam": "x"},
+			nil,
+			[]string{"clusterNam", "did you mean clusterName?"},
+		},
+		{
+			"provider's own setting",
+			map[string]string{"aws:profile": "x"},
+			nil,
+			[]string{"aws:profile", "has no effect"},
+		},
 		{"key missing", map[string]string{"vpcId": configtest.Unset}, nil, []string{"vpcId"}},
 		{"wrong type", map[string]string{"subnetIds": "subnet-0a1b2c3d"}, nil, []string{"subnetIds", "array"}},
-		{"VPC that isn't there", map[string]string{"vpcId": "vpc-00000000000000000"}, nil, []string{"vpcId", "vpc-00000000000000000", "verifyNetwork"}},
-		{"subnet that isn't there", map[string]string{"subnetIds": `["subnet-0a1b2c3d4e5f6071a","subnet-00000000"]`}, nil, []string{"subnetIds", "subnet-00000000"}},
-		{"subnet of another VPC", map[string]string{"subnetIds": `["subnet-0a1b2c3d4e5f6071a","subnet-11111111"]`}, aws.WithVPC("vpc-11111111", "subnet-11111111", "subnet-22222222"), []string{"subnetIds", "subnet-11111111", "and is in vpc-11111111"}},
-		{"no DNS hostnames", nil, func(s *aws.State) { s.VPCs["vpc-0a1b2c3d4e5f60718"].DNSHostnames = false }, []string{"vpcId", "--enable-dns-hostnames"}},
-		{"no DNS resolution", nil, func(s *aws.State) { s.VPCs["vpc-0a1b2c3d4e5f60718"].DNSSupport = false }, []string{"vpcId", "--enable-dns-support"}},
-		{"boundary that isn't there", map[string]string{"permissionsBoundary": "Boundary"}, nil, []string{"permissionsBoundary", "arn:aws:iam::123456789012:policy/Boundary"}},
-		{"another account", map[string]string{"allowedAccountIds": `["111122223333"]`}, nil, []string{"allowedAccountIds", "123456789012"}},
+		{
+			"VPC that isn't there",
+			map[string]string{"vpcId": "vpc-00000000000000000"},
+			nil,
+			[]string{"vpcId", "vpc-00000000000000000", "verifyNetwork"},
+		},
+		{
+			"subnet that isn't there",
+			map[string]string{"subnetIds": `["subnet-0a1b2c3d4e5f6071a","subnet-00000000"]`},
+			nil,
+			[]string{"subnetIds", "subnet-00000000"},
+		},
+		{
+			"subnet of another VPC",
+			map[string]string{"subnetIds": `["subnet-0a1b2c3d4e5f6071a","subnet-11111111"]`},
+			aws.WithVPC("vpc-11111111", "subnet-11111111", "subnet-22222222"),
+			[]string{"subnetIds", "subnet-11111111", "and is in vpc-11111111"},
+		},
+		{
+			"no DNS hostnames", nil, func(s *aws.State) { s.VPCs["vpc-0a1b2c3d4e5f60718"].DNSHostnames = false },
+			[]string{"vpcId", "--enable-dns-hostnames"},
+		},
+		{
+			"no DNS resolution", nil, func(s *aws.State) { s.VPCs["vpc-0a1b2c3d4e5f60718"].DNSSupport = false },
+			[]string{"vpcId", "--enable-dns-support"},
+		},
+		{
+			"boundary that isn't there",
+			map[string]string{"permissionsBoundary": "Boundary"},
+			nil,
+			[]string{"permissionsBoundary", "arn:aws:iam::123456789012:policy/Boundary"},
+		},
+		{
+			"another account",
+			map[string]string{"allowedAccountIds": `["111122223333"]`},
+			nil,
+			[]string{"allowedAccountIds", "123456789012"},
+		},
 		{
 			"several that iampolicy.Request AWS",
 			map[string]string{"permissionsBoundary": "Boundary", "vpcId": "vpc-00000000"},
@@ -153,7 +226,8 @@ func TestRefusalsChangeNothing(t *testing.T) {
 	}
 }
 
-// Every bad configuration is refused by the CLI or by the program that it runs, and AWS is not asked to change anything.
+// Every bad configuration is refused by the CLI or by the program that it runs, and AWS is not asked to change
+// anything.
 func TestBadConfigurationsChangeNothing(t *testing.T) {
 	t.Parallel()
 	every := 12
@@ -177,5 +251,9 @@ func TestBadConfigurationsChangeNothing(t *testing.T) {
 			})
 		}
 	})
-	stacktest.Evidence(t, "bad configurations refused by the real CLI and engine, with no change to AWS", fmt.Sprintf("%d of %d", refused.Load(), (len(configtest.Bad)+every-1)/every))
+	stacktest.Evidence(
+		t,
+		"bad configurations refused by the real CLI and engine, with no change to AWS",
+		fmt.Sprintf("%d of %d", refused.Load(), (len(configtest.Bad)+every-1)/every),
+	)
 }

@@ -85,19 +85,25 @@ func (s *stack) adopt(t *testing.T, lost []aws.Call) {
 	s.run(t, "pulumi import --file=import.json --protect=false --generate-code=false --yes")
 }
 
-// deleteByHand does what the AWS CLI's delete commands of docs/recovery.md do. The next object of the name gets the id
-// that this one had, so that the outcome can be compared.
+// deleteByHand does what the AWS CLI's delete commands of docs/recovery.md do. The next object of the name gets the
+// id that this one had, so that the outcome can be compared.
 func deleteByHand(world *aws.State, lost []aws.Call) {
 	for _, c := range lost {
 		name := path.Base(c.ID)
 		var key string
 		switch c.Type {
 		case "aws:cloudwatch/logGroup:LogGroup":
-			maps.DeleteFunc(world.LogGroups, func(arn string, _ *aws.LogGroup) bool { return strings.HasSuffix(arn, ":"+c.ID) })
+			maps.DeleteFunc(
+				world.LogGroups,
+				func(arn string, _ *aws.LogGroup) bool { return strings.HasSuffix(arn, ":"+c.ID) },
+			)
 		case "aws:ec2/securityGroup:SecurityGroup":
 			g := world.SecurityGroups[c.ID]
 			key = "security-group " + g.Region + "/" + g.VPC + "/" + g.Name
-			maps.DeleteFunc(world.Made, func(key string, _ int) bool { return strings.HasPrefix(key, "rule "+c.ID) })
+			maps.DeleteFunc(
+				world.Made,
+				func(key string, _ int) bool { return strings.HasPrefix(key, "rule "+c.ID) },
+			)
 			delete(world.SecurityGroups, c.ID)
 		case "aws:iam/instanceProfile:InstanceProfile":
 			key = "instance-profile " + name
@@ -116,7 +122,8 @@ func deleteByHand(world *aws.State, lost []aws.Call) {
 				g.Rules = slices.DeleteFunc(g.Rules, func(r *aws.Rule) bool {
 					if r.ID == c.ID {
 						maps.DeleteFunc(world.Made, func(key string, _ int) bool {
-							return strings.HasPrefix(key, "rule "+id) && strings.HasSuffix(key, r.CIDR+r.CIDR6+r.Group)
+							return strings.HasPrefix(key, "rule "+id) &&
+								strings.HasSuffix(key, r.CIDR+r.CIDR6+r.Group)
 						})
 					}
 					return r.ID == c.ID
@@ -133,7 +140,8 @@ func TestRecoveryTable(t *testing.T) {
 	doc, err := os.ReadFile("docs/recovery.md")
 	require.NoError(t, err)
 	listed := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(aws:[^`]+)` \\| `(\\w+(?:\\.\\w+)?)` \\|").FindAllStringSubmatch(string(doc), -1) {
+	rows := regexp.MustCompile("(?m)^\\| `(aws:[^`]+)` \\| `(\\w+(?:\\.\\w+)?)` \\|")
+	for _, row := range rows.FindAllStringSubmatch(string(doc), -1) {
 		listed[row[1]] = row[2]
 	}
 	assert.Equal(t, needsHand, listed)

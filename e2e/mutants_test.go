@@ -34,8 +34,8 @@ func mutantsOf(s iampolicy.Rule) []mutant {
 	return mutants
 }
 
-// killMutants puts each mutant in the place of its statement and expects somebody to miss what it lacks or, where that is a
-// condition, something to be let through that has to be refused.
+// killMutants puts each mutant in the place of its statement and expects somebody to miss what it lacks or, where
+// that is a condition, something to be let through that has to be refused.
 func (p *platform) killMutants(t *testing.T, r *role) (killed, all int) {
 	t.Helper()
 	for i, doc := range r.policies {
@@ -45,7 +45,9 @@ func (p *platform) killMutants(t *testing.T, r *role) (killed, all int) {
 				policies := slices.Clone(r.policies)
 				policies[i].Statement = slices.Clone(doc.Statement)
 				policies[i].Statement[j] = m.Rule
-				letsThrough := func(a iampolicy.Request) bool { return iampolicy.Decide(policies, a) == iampolicy.Allowed }
+				letsThrough := func(a iampolicy.Request) bool {
+					return iampolicy.Decide(policies, a) == iampolicy.Allowed
+				}
 				if len(r.missing(policies)) == 0 && !slices.ContainsFunc(p.refusals(r), letsThrough) {
 					t.Errorf("%s: nobody misses %s in statement %s of %s", r.name, m.lacks, s.Sid, r.names[i])
 					continue

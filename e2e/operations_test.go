@@ -26,38 +26,71 @@ var operations = []operation{
 		[]string{"kafka:DescribeCluster", "kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"},
 		[]string{collectors},
 	},
-	{"Write to the platform's log group", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, []string{collectors}},
-	{"See a topic and its partitions", []string{"kafka-cluster:DescribeTopic"}, []string{collectors, consumers, operators}},
+	{
+		"Write to the platform's log group",
+		[]string{"logs:CreateLogStream", "logs:PutLogEvents"},
+		[]string{collectors},
+	},
+	{
+		"See a topic and its partitions",
+		[]string{"kafka-cluster:DescribeTopic"},
+		[]string{collectors, consumers, operators},
+	},
 	{"Create a topic", []string{"kafka-cluster:CreateTopic"}, []string{collectors, operators}},
-	{"Produce, idempotently", []string{"kafka-cluster:WriteData", "kafka-cluster:WriteDataIdempotently"}, []string{collectors}},
+	{
+		"Produce, idempotently",
+		[]string{"kafka-cluster:WriteData", "kafka-cluster:WriteDataIdempotently"},
+		[]string{collectors},
+	},
 	{"Fetch records", []string{"kafka-cluster:ReadData"}, []string{consumers}},
 	{"Join a group, commit offsets, leave", []string{"kafka-cluster:AlterGroup"}, []string{consumers}},
 	{"See a group's members and offsets", []string{"kafka-cluster:DescribeGroup"}, []string{consumers, operators}},
 	{"Delete a group", []string{"kafka-cluster:DeleteGroup"}, []string{consumers, operators}},
-	{"List groups, describe the cluster, through Kafka", []string{"kafka-cluster:DescribeCluster"}, []string{operators}},
-	{"See a topic's configuration", []string{"kafka-cluster:DescribeTopicDynamicConfiguration"}, []string{operators}},
-	{"Alter a topic's configuration, such as its retention", []string{"kafka-cluster:AlterTopicDynamicConfiguration"}, []string{operators}},
+	{
+		"List groups, describe the cluster, through Kafka",
+		[]string{"kafka-cluster:DescribeCluster"},
+		[]string{operators},
+	},
+	{
+		"See a topic's configuration",
+		[]string{"kafka-cluster:DescribeTopicDynamicConfiguration"},
+		[]string{operators},
+	},
+	{
+		"Alter a topic's configuration, such as its retention",
+		[]string{"kafka-cluster:AlterTopicDynamicConfiguration"},
+		[]string{operators},
+	},
 	{"Add partitions to a topic", []string{"kafka-cluster:AlterTopic"}, []string{operators}},
 	{"Delete a topic or its oldest records", []string{"kafka-cluster:DeleteTopic"}, []string{operators}},
-	{"Use transactions", []string{"kafka-cluster:AlterTransactionalId", "kafka-cluster:DescribeTransactionalId"}, nil},
+	{
+		"Use transactions",
+		[]string{"kafka-cluster:AlterTransactionalId", "kafka-cluster:DescribeTransactionalId"},
+		nil,
+	},
 	{
 		"Alter the cluster through Kafka (not on MSK Serverless)",
 		[]string{
-			"kafka-cluster:AlterCluster", "kafka-cluster:AlterClusterDynamicConfiguration", "kafka-cluster:DescribeClusterDynamicConfiguration",
+			"kafka-cluster:AlterCluster",
+			"kafka-cluster:AlterClusterDynamicConfiguration",
+			"kafka-cluster:DescribeClusterDynamicConfiguration",
 		},
 		nil,
 	},
 }
 
-// controlPlane are actions on AWS itself that nobody here is given: to alter the cluster, the policies, the network, the
-// log group (Service Authorization Reference).
-var controlPlane = strings.Fields(`kafka:CreateCluster kafka:CreateClusterV2 kafka:DeleteCluster kafka:PutClusterPolicy
-	kafka:DeleteClusterPolicy kafka:CreateVpcConnection kafka:RebootBroker kafka:UpdateBrokerCount kafka:UpdateBrokerStorage
+// controlPlane are actions on AWS itself that nobody here is given: to alter the cluster, the policies, the
+// network, the log group (Service Authorization Reference).
+var controlPlane = strings.Fields(
+	`kafka:CreateCluster kafka:CreateClusterV2 kafka:DeleteCluster kafka:PutClusterPolicy
+	kafka:DeleteClusterPolicy kafka:CreateVpcConnection kafka:RebootBroker kafka:UpdateBrokerCount
+	kafka:UpdateBrokerStorage
 	kafka:UpdateClusterConfiguration kafka:UpdateClusterKafkaVersion kafka:UpdateConnectivity kafka:UpdateMonitoring
 	kafka:UpdateSecurity kafka:TagResource kafka:UntagResource kafka:ListClustersV2 kafka:BatchAssociateScramSecret
 	iam:AttachRolePolicy iam:CreatePolicyVersion iam:DeleteRolePermissionsBoundary iam:PassRole iam:PutRolePolicy
 	iam:UpdateAssumeRolePolicy sts:AssumeRole ec2:AuthorizeSecurityGroupIngress ec2:ModifyVpcAttribute
-	logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteLogStream logs:GetLogEvents logs:PutRetentionPolicy`)
+	logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteLogStream logs:GetLogEvents logs:PutRetentionPolicy`,
+)
 
 // documented are needs that no Kafka request shows, with the words that say why.
 func documented(cluster clusterARN, logGroup string) []need {

@@ -18,27 +18,42 @@ func (p *platform) checkRefusals(t *testing.T, r *role) int {
 	for _, resource := range p.own(r) {
 		for action, a := range iampolicy.Actions {
 			if a.On == typeOf(resource) && r.may(action) {
-				assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(r.policies, need{action: action, resource: resource}.asked()), "%s: %s on %s", r.name, action, resource)
+				assert.Equal(
+					t,
+					iampolicy.Allowed,
+					iampolicy.Decide(r.policies, need{action: action, resource: resource}.asked()),
+					"%s: %s on %s",
+					r.name,
+					action,
+					resource,
+				)
 			}
 		}
 	}
 	refusals := p.refusals(r)
 	for _, a := range refusals {
 		if d := iampolicy.Decide(r.policies, a); d == iampolicy.Allowed {
-			t.Errorf("%s may %s on %s (%s) and must not", r.name, a.Action, a.Resource, a.Context[iampolicy.RequestedRegion])
+			t.Errorf(
+				"%s may %s on %s (%s) and must not",
+				r.name,
+				a.Action,
+				a.Resource,
+				a.Context[iampolicy.RequestedRegion],
+			)
 		}
 	}
 	return len(refusals)
 }
 
-// refusals are what the role must not do: on what is its own, any action that it is not meant to have; on anything else,
-// any action at all; and on AWS itself, whatever alters it.
+// refusals are what the role must not do: on what is its own, any action that it is not meant to have; on anything
+// else, any action at all; and on AWS itself, whatever alters it.
 func (p *platform) refusals(r *role) []iampolicy.Request {
 	var asks []iampolicy.Request
 	own := p.own(r)
 	for _, resource := range slices.Concat(own, p.foreign(r)) {
 		for _, action := range slices.Sorted(maps.Keys(iampolicy.Actions)) {
-			if iampolicy.Actions[action].On == typeOf(resource) && !(r.may(action) && slices.Contains(own, resource)) {
+			if iampolicy.Actions[action].On == typeOf(resource) &&
+				!(r.may(action) && slices.Contains(own, resource)) {
 				asks = append(asks, need{action: action, resource: resource}.asked())
 			}
 		}
@@ -49,9 +64,16 @@ func (p *platform) refusals(r *role) []iampolicy.Request {
 		}
 	}
 	for _, elsewhere := range []string{"us-east-1", "ap-south-2", "ap-southeast-1", "cn-north-1", "AP-SOUTH-1", ""} {
-		asks = append(asks, iampolicy.Request{"kafka:GetBootstrapBrokers", "*", map[string]string{iampolicy.RequestedRegion: elsewhere}})
+		asks = append(
+			asks,
+			iampolicy.Request{
+				Action:   "kafka:GetBootstrapBrokers",
+				Resource: "*",
+				Context:  map[string]string{iampolicy.RequestedRegion: elsewhere},
+			},
+		)
 	}
-	asks = append(asks, iampolicy.Request{"kafka:GetBootstrapBrokers", "*", nil})
+	asks = append(asks, iampolicy.Request{Action: "kafka:GetBootstrapBrokers", Resource: "*", Context: nil})
 	if !r.may("kafka:GetBootstrapBrokers") {
 		asks = append(asks, need{action: "kafka:GetBootstrapBrokers", resource: "*"}.asked())
 	}
@@ -84,11 +106,16 @@ func (p *platform) own(r *role) []string {
 	return own
 }
 
-// foreign is what the role has no business with: names that resemble its own, those of the others, and its own names in
-// other clusters, accounts, regions and partitions.
+// foreign is what the role has no business with: names that resemble its own, those of the others, and its own
+// names in other clusters, accounts, regions and partitions.
 func (p *platform) foreign(r *role) []string {
 	arns := []string{
-		p.cluster.inside("transactional-id", "exchg.x"), p.logGroup + "-2:log-stream:x", p.logGroup[:len(p.logGroup)-1] + ":log-stream:x",
+		p.cluster.inside(
+			"transactional-id",
+			"exchg.x",
+		),
+		p.logGroup + "-2:log-stream:x",
+		p.logGroup[:len(p.logGroup)-1] + ":log-stream:x",
 	}
 	for _, topic := range p.foreignTopics(r) {
 		arns = append(arns, p.cluster.inside("topic", topic))
@@ -108,8 +135,8 @@ func (p *platform) foreign(r *role) []string {
 	return arns
 }
 
-// foreignTopics are those of other prefixes: Kafka's own, the other roles', and for each prefix one that it begins with, one
-// that begins like it, one in other letters and one that has it further on.
+// foreignTopics are those of other prefixes: Kafka's own, the other roles', and for each prefix one that it begins
+// with, one that begins like it, one in other letters and one that has it further on.
 func (p *platform) foreignTopics(r *role) []string {
 	topics := []string{"other.x", "__consumer_offsets"}
 	for _, other := range p.roles {
@@ -117,7 +144,14 @@ func (p *platform) foreignTopics(r *role) []string {
 	}
 	for _, prefix := range r.prefixes {
 		stem := strings.TrimSuffix(prefix, ".")
-		topics = append(topics, stem, stem[:len(stem)-1]+".x", stem+"x.y", strings.ToUpper(prefix)+"x", "x."+prefix+"x")
+		topics = append(
+			topics,
+			stem,
+			stem[:len(stem)-1]+".x",
+			stem+"x.y",
+			strings.ToUpper(prefix)+"x",
+			"x."+prefix+"x",
+		)
 	}
 	return slices.DeleteFunc(sortedSet(topics), func(topic string) bool {
 		return slices.ContainsFunc(r.prefixes, func(prefix string) bool { return strings.HasPrefix(topic, prefix) })

@@ -8,20 +8,35 @@ import (
 	"msk-serverless/internal/config/configtest"
 )
 
-// With the real CLI, which knows the keys' types and defaults from Pulumi.yaml: teams alone, and what it takes to add one.
+// With the real CLI, which knows the keys' types and defaults from Pulumi.yaml: teams alone, and what it takes to
+// add one.
 func TestTeamsDeployed(t *testing.T) {
 	t.Parallel()
-	s := newStack(t, configtest.With(map[string]string{"consumerTopicPrefixes": configtest.Unset, "consumerGroupNames": configtest.Unset}))
+	s := newStack(
+		t,
+		configtest.With(
+			map[string]string{"consumerTopicPrefixes": configtest.Unset, "consumerGroupNames": configtest.Unset},
+		),
+	)
 	refusal := s.Fails(t, "up", "--yes", "--skip-preview")
 	assert.Contains(t, refusal, "consumerTopicPrefixes: ")
 	assert.Contains(t, refusal, "consumerGroupNames: ")
 	assert.Empty(t, s.Changes())
 
-	s.Set(t, map[string]string{"consumerTeams": `{"quant":{"topicPrefixes":["exchg.binance."],"groupNames":["quant-live"]}}`})
+	s.Set(
+		t,
+		map[string]string{
+			"consumerTeams": `{"quant":{"topicPrefixes":["exchg.binance."],"groupNames":["quant-live"]}}`,
+		},
+	)
 	s.Up(t)
 	outputs := s.Outputs(t)
 	assert.NotContains(t, outputs, "consumerPolicyArn")
-	assert.Equal(t, map[string]any{"quant": "arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer-quant"}, outputs["consumerTeamPolicyArns"])
+	assert.Equal(
+		t,
+		map[string]any{"quant": "arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer-quant"},
+		outputs["consumerTeamPolicyArns"],
+	)
 	assert.NotContains(t, s.AWS.Snapshot().Policies, "crypto-stream-ap-south-1-consumer")
 
 	s.Set(t, map[string]string{"consumerTeams": `{

@@ -15,13 +15,21 @@ func TestTeamsAccepted(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string]map[string]string{
 		"beside shared lists": {"consumerTeams": configtest.Teams},
-		"alone":               {"consumerTeams": configtest.Teams, "consumerTopicPrefixes": configtest.Unset, "consumerGroupNames": configtest.Unset},
-		"beside empty lists":  {"consumerTeams": configtest.Teams, "consumerTopicPrefixes": "[]", "consumerGroupNames": "[]"},
-		"none":                {"consumerTeams": "{}"},
-		"longest name":        {"consumerTeams": `{"` + strings.Repeat("q", 40) + `":{"topicPrefixes":["a."],"groupNames":["g"]}}`},
-		"shortest name":       {"consumerTeams": `{"7":{"topicPrefixes":["a."],"groupNames":["g"]}}`},
+		"alone": {
+			"consumerTeams": configtest.Teams, "consumerTopicPrefixes": configtest.Unset,
+			"consumerGroupNames": configtest.Unset,
+		},
+		"beside empty lists": {
+			"consumerTeams": configtest.Teams, "consumerTopicPrefixes": "[]", "consumerGroupNames": "[]",
+		},
+		"none": {"consumerTeams": "{}"},
+		"longest name": {
+			"consumerTeams": `{"` + strings.Repeat("q", 40) + `":{"topicPrefixes":["a."],"groupNames":["g"]}}`,
+		},
+		"shortest name": {"consumerTeams": `{"7":{"topicPrefixes":["a."],"groupNames":["g"]}}`},
 		"same prefix twice over": {
-			"consumerTeams": `{"a":{"topicPrefixes":["exchg."],"groupNames":["g"]},"b":{"topicPrefixes":["exchg."],"groupNames":["h"]}}`,
+			"consumerTeams": `{"a":{"topicPrefixes":["exchg."],"groupNames":["g"]},
+				 "b":{"topicPrefixes":["exchg."],"groupNames":["h"]}}`,
 		},
 	} {
 		_, err := Parse(project.Name, configtest.With(changes))
@@ -56,11 +64,23 @@ func TestSharedConsumersArePairs(t *testing.T) {
 	}{
 		{map[string]string{"consumerTopicPrefixes": "[]"}, []string{"consumerTopicPrefixes"}},
 		{map[string]string{"consumerGroupNames": configtest.Unset}, []string{"consumerGroupNames"}},
-		{map[string]string{"consumerTopicPrefixes": "[]", "consumerTeams": configtest.Teams}, []string{"consumerTopicPrefixes"}},
-		{map[string]string{"consumerGroupNames": "[]", "consumerTeams": configtest.Teams}, []string{"consumerGroupNames"}},
-		{map[string]string{"consumerTopicPrefixes": "[]", "consumerGroupNames": "[]"}, []string{"consumerTopicPrefixes", "consumerGroupNames"}},
 		{
-			map[string]string{"consumerTopicPrefixes": configtest.Unset, "consumerGroupNames": configtest.Unset, "consumerTeams": "{}"},
+			map[string]string{"consumerTopicPrefixes": "[]", "consumerTeams": configtest.Teams},
+			[]string{"consumerTopicPrefixes"},
+		},
+		{
+			map[string]string{"consumerGroupNames": "[]", "consumerTeams": configtest.Teams},
+			[]string{"consumerGroupNames"},
+		},
+		{
+			map[string]string{"consumerTopicPrefixes": "[]", "consumerGroupNames": "[]"},
+			[]string{"consumerTopicPrefixes", "consumerGroupNames"},
+		},
+		{
+			map[string]string{
+				"consumerTopicPrefixes": configtest.Unset, "consumerGroupNames": configtest.Unset,
+				"consumerTeams": "{}",
+			},
 			[]string{"consumerTopicPrefixes", "consumerGroupNames"},
 		},
 	} {

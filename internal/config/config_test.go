@@ -50,12 +50,16 @@ func TestConfigAccepts(t *testing.T) {
 		{"IPv4 and IPv6", "collectorEgressCidrs", `["203.0.113.0/24","2001:db8::/32","::/0"]`},
 		{
 			"59 CIDRs each of IPv4 and IPv6", "collectorEgressCidrs",
-			strings.Replace(configtest.ListOf(59, "10.0.%d.0/24")+configtest.ListOf(59, "2001:db8:1%02x::/48"), "][", ",", 1),
+			strings.Replace(configtest.ListOf(59, "10.0.%d.0/24")+
+				configtest.ListOf(59, "2001:db8:1%02x::/48"), "][", ",", 1),
 		},
 		{"retention for ever", "logRetentionDays", "0"},
 		{"longest retention", "logRetentionDays", "3653"},
 		{"key", "logKmsKeyArn", "arn:aws:kms:ap-south-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"},
-		{"multi-region key", "logKmsKeyArn", "arn:aws:kms:ap-south-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"},
+		{
+			"multi-region key", "logKmsKeyArn",
+			"arn:aws:kms:ap-south-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
+		},
 		{"no key", "logKmsKeyArn", ""},
 		{"49 tags", "tags", configtest.TagsOf(49)},
 		{"longest tag", "tags", `{"` + strings.Repeat("é", 128) + `":"` + strings.Repeat("é", 256) + `"}`},

@@ -108,7 +108,8 @@ func decodeSetting(ps *Problems, key, raw string, into any) {
 		return
 	}
 	*teams = map[string]Team{}
-	for name, settings := range members(ps, key, raw, "must be a map from each team's name to its topicPrefixes and groupNames") {
+	const want = "must be a map from each team's name to its topicPrefixes and groupNames"
+	for name, settings := range members(ps, key, raw, want) {
 		team := Team{}
 		decodeFields(
 			ps,

@@ -28,7 +28,8 @@ var (
 	// Kafka's legal topic names. None of these characters is special in an IAM resource.
 	topicPrefixRule = rule{
 		regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`),
-		"must be 1 to 249 of the characters a-z A-Z 0-9 . _ - without a wildcard: a prefix covers every topic that begins with it",
+		"must be 1 to 249 of the characters a-z A-Z 0-9 . _ - without a wildcard: " +
+			"a prefix covers every topic that begins with it",
 	}
 	// Kafka accepts any group name. Here it becomes part of an IAM resource, where *, ? and ${ would widen it, and
 	// of an alarm's query, where a quote would end the string.

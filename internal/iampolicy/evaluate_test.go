@@ -12,26 +12,36 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 	t.Parallel()
 	const (
 		// IAM user guide, "IAM JSON policy elements: Action" and "… Resource".
-		accessKeys   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*AccessKey*","Resource":"arn:aws:iam::111122223333:user/*"}]}`
-		allOfS3      = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
-		testPaths    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::amzn-s3-demo-bucket/*/test/*"}]}`
-		bob          = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/Bob"}]}`
-		accounting   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::111122223333:user/accounting/*"}]}`
-		threeLetters = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::amzn-s3-demo-bucket/???"}]}`
+		accessKeys = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*AccessKey*",
+			 "Resource":"arn:aws:iam::111122223333:user/*"}]}`
+		allOfS3   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+		testPaths = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject",
+			 "Resource":"arn:aws:s3:::amzn-s3-demo-bucket/*/test/*"}]}`
+		bob = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser",
+			 "Resource":"arn:aws:iam::111122223333:user/Bob"}]}`
+		accounting = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser",
+			 "Resource":"arn:aws:iam::111122223333:user/accounting/*"}]}`
+		threeLetters = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject",
+			 "Resource":"arn:aws:s3:::amzn-s3-demo-bucket/???"}]}`
 		// IAM user guide, "Policy evaluation logic": an explicit deny overrides an allow.
-		deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::amzn-s3-demo-bucket/*"}]}`
+		deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:DeleteObject",
+			 "Resource":"arn:aws:s3:::amzn-s3-demo-bucket/*"}]}`
 		// MSK developer guide, "Create authorization policies for the IAM role".
 		msk = `{"Version":"2012-10-17","Statement":[
-			{"Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:AlterCluster","kafka-cluster:DescribeCluster"],
-			 "Resource":["arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1"]},
+			{"Effect":"Allow","Action":["kafka-cluster:Connect","kafka-cluster:AlterCluster",
+				 "kafka-cluster:DescribeCluster"],
+			 "Resource":[
+				"arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1"]},
 			{"Effect":"Allow","Action":["kafka-cluster:*Topic*","kafka-cluster:WriteData","kafka-cluster:ReadData"],
 			 "Resource":["arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster/*"]},
 			{"Effect":"Allow","Action":["kafka-cluster:AlterGroup","kafka-cluster:DescribeGroup"],
 			 "Resource":["arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/*"]}]}`
 		// IAM user guide, "AWS: Denies access to AWS based on the requested Region", turned to an Allow.
-		region = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:DescribeRegions","Resource":"*",
+		region = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:DescribeRegions",
+			 "Resource":"*",
 			"Condition":{"StringEquals":{"aws:RequestedRegion":["eu-central-1","eu-west-1"]}}}]}`
-		likeRegion = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:DescribeRegions","Resource":"*",
+		likeRegion = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:DescribeRegions",
+			 "Resource":"*",
 			"Condition":{"StringLike":{"AWS:requestedREGION":"eu-*"}}}]}`
 	)
 	in := func(region string) map[string]string { return map[string]string{RequestedRegion: region} }
@@ -45,35 +55,131 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 		{[]string{accessKeys}, Request{"IAM:listaccesskeys", "arn:aws:iam::111122223333:user/Bob", nil}, Allowed},
 		{[]string{accessKeys}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/Bob", nil}, ImplicitlyDenied},
 		{[]string{allOfS3}, Request{"s3:ListBucket", "arn:aws:s3:::amzn-s3-demo-bucket", nil}, Allowed},
-		{[]string{allOfS3}, Request{"s3-object-lambda:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket", nil}, ImplicitlyDenied},
+		{
+			[]string{allOfS3},
+			Request{"s3-object-lambda:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket", nil},
+			ImplicitlyDenied,
+		},
 
-		{[]string{testPaths}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg", nil}, Allowed},
-		{[]string{testPaths}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg", nil}, Allowed},
-		{[]string{testPaths}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/3/test/4/object.jpg", nil}, Allowed},
-		{[]string{testPaths}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg", nil}, ImplicitlyDenied},
-		{[]string{testPaths}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg", nil}, ImplicitlyDenied},
-		{[]string{testPaths}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg", nil}, ImplicitlyDenied},
-		{[]string{testPaths}, Request{"s3:getobject", "arn:aws:s3:::amzn-s3-demo-bucket/1/TEST/object.jpg", nil}, ImplicitlyDenied},
+		{
+			[]string{testPaths},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg", nil},
+			Allowed,
+		},
+		{
+			[]string{testPaths},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg", nil},
+			Allowed,
+		},
+		{
+			[]string{testPaths},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/3/test/4/object.jpg", nil},
+			Allowed,
+		},
+		{
+			[]string{testPaths},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg", nil},
+			ImplicitlyDenied,
+		},
+		{
+			[]string{testPaths},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg", nil},
+			ImplicitlyDenied,
+		},
+		{
+			[]string{testPaths},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg", nil},
+			ImplicitlyDenied,
+		},
+		{
+			[]string{testPaths},
+			Request{"s3:getobject", "arn:aws:s3:::amzn-s3-demo-bucket/1/TEST/object.jpg", nil},
+			ImplicitlyDenied,
+		},
 
 		{[]string{bob}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/Bob", nil}, Allowed},
 		{[]string{bob}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/bob", nil}, ImplicitlyDenied},
 		{[]string{accounting}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/accounting/Ann", nil}, Allowed},
-		{[]string{accounting}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/accountingAnn", nil}, ImplicitlyDenied},
+		{
+			[]string{accounting},
+			Request{"iam:GetUser", "arn:aws:iam::111122223333:user/accountingAnn", nil},
+			ImplicitlyDenied,
+		},
 		{[]string{threeLetters}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abc", nil}, Allowed},
 		{[]string{threeLetters}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/ab", nil}, ImplicitlyDenied},
-		{[]string{threeLetters}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abcd", nil}, ImplicitlyDenied},
+		{
+			[]string{threeLetters},
+			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abcd", nil},
+			ImplicitlyDenied,
+		},
 
-		{[]string{allOfS3, deny}, Request{"s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil}, ExplicitlyDenied},
-		{[]string{deny, allOfS3}, Request{"s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil}, ExplicitlyDenied},
+		{
+			[]string{allOfS3, deny},
+			Request{"s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil},
+			ExplicitlyDenied,
+		},
+		{
+			[]string{deny, allOfS3},
+			Request{"s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil},
+			ExplicitlyDenied,
+		},
 		{[]string{deny, allOfS3}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil}, Allowed},
 		{nil, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil}, ImplicitlyDenied},
 
-		{[]string{msk}, Request{"kafka-cluster:Connect", "arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1", nil}, Allowed},
-		{[]string{msk}, Request{"kafka-cluster:Connect", "arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-2", nil}, ImplicitlyDenied},
-		{[]string{msk}, Request{"kafka-cluster:AlterTopicDynamicConfiguration", "arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/t", nil}, Allowed},
-		{[]string{msk}, Request{"kafka-cluster:WriteData", "arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster2/abcd1234-0123-abcd-5678-1234abcd-1/t", nil}, ImplicitlyDenied},
-		{[]string{msk}, Request{"kafka-cluster:DeleteGroup", "arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g", nil}, ImplicitlyDenied},
-		{[]string{msk}, Request{"kafka-cluster:ReadData", "arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g", nil}, ImplicitlyDenied},
+		{
+			[]string{msk},
+			Request{
+				"kafka-cluster:Connect",
+				"arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1",
+				nil,
+			},
+			Allowed,
+		},
+		{
+			[]string{msk},
+			Request{
+				"kafka-cluster:Connect",
+				"arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-2",
+				nil,
+			},
+			ImplicitlyDenied,
+		},
+		{
+			[]string{msk},
+			Request{
+				"kafka-cluster:AlterTopicDynamicConfiguration",
+				"arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/t",
+				nil,
+			},
+			Allowed,
+		},
+		{
+			[]string{msk},
+			Request{
+				"kafka-cluster:WriteData",
+				"arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster2/abcd1234-0123-abcd-5678-1234abcd-1/t",
+				nil,
+			},
+			ImplicitlyDenied,
+		},
+		{
+			[]string{msk},
+			Request{
+				"kafka-cluster:DeleteGroup",
+				"arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g",
+				nil,
+			},
+			ImplicitlyDenied,
+		},
+		{
+			[]string{msk},
+			Request{
+				"kafka-cluster:ReadData",
+				"arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g",
+				nil,
+			},
+			ImplicitlyDenied,
+		},
 
 		{[]string{region}, Request{"ec2:DescribeRegions", "*", in("eu-west-1")}, Allowed},
 		{[]string{region}, Request{"ec2:DescribeRegions", "*", in("EU-WEST-1")}, ImplicitlyDenied},
@@ -118,7 +224,8 @@ func TestEvaluatorRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, doc := range []string{
 		`{"Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}`,
 		`{"Statement":[{"Effect":"Allow","Action":"s3:*","NotResource":"*"}]}`,
-		`{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"x"}}}]}`,
+		`{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*",
+			 "Condition":{"StringNotEquals":{"aws:RequestedRegion":"x"}}}]}`,
 		`{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:username}/*"}]}`,
 	} {
 		_, err := Parse(doc)
