@@ -18,7 +18,7 @@ import (
 
 var teamCounts = []int{1, 10, 50, 200}
 
-// withTeams is the valid configuration with n teams of a topic prefix and a consumer group each.
+// withTeams returns the valid configuration with n teams, each with a topic prefix and a consumer group.
 func withTeams(n int) map[string]string {
 	teams := map[string]config.Team{}
 	for i := range n {
@@ -57,7 +57,7 @@ func BenchmarkPolicies(b *testing.B) {
 	}
 }
 
-// BenchmarkProgram is the whole program, from its start to its last registration, with mocks for the engine.
+// BenchmarkProgram measures the whole program, with mocks for the engine.
 func BenchmarkProgram(b *testing.B) {
 	for _, n := range teamCounts {
 		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {

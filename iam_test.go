@@ -74,8 +74,7 @@ func TestPolicyDocuments(t *testing.T) {
 	}
 }
 
-// What doesn't fit into one policy of the operators' is spread over several, each within IAM's limit, and nothing
-// is lost.
+// Names that don't fit into one policy are divided among several, each within IAM's limit, and none is lost.
 func TestOperatorPolicies(t *testing.T) {
 	t.Parallel()
 	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/" +
@@ -107,7 +106,7 @@ func TestOperatorPolicies(t *testing.T) {
 	}
 }
 
-// The order and repetition of what is configured make no difference to the document, byte for byte.
+// The same names in another order, or repeated, give the same document, byte for byte.
 func TestPolicyDocumentsAreStable(t *testing.T) {
 	t.Parallel()
 	const cluster = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/md/1a2b-s1")
@@ -144,7 +143,7 @@ func TestPolicySizes(t *testing.T) {
 	}
 }
 
-// A list may grow until its policy has IAM's very last character, and no further.
+// A list may grow until its policy has IAM's last character, and no further.
 func TestPolicySizeLimitIsExact(t *testing.T) {
 	t.Parallel()
 	acct := account{ID: "123456789012", Partition: "aws"}

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parse is the configuration of a stack that changes the valid one.
+// parse returns the valid configuration with the changes.
 func parse(t *testing.T, changes map[string]string) config.Config {
 	t.Helper()
 	cfg, err := config.Parse(project.Name, configtest.With(changes))
@@ -63,8 +63,8 @@ func TestDashboardCheckerRefuses(t *testing.T) {
 	}
 }
 
-// dashboardProblems is what CloudWatch's "Dashboard Body Structure and Syntax" forbids in a dashboard of metric
-// widgets that hold expressions.
+// dashboardProblems returns what CloudWatch's "Dashboard Body Structure and Syntax" forbids in a dashboard of
+// metric widgets with expressions.
 func dashboardProblems(t *testing.T, body string) (problems []string) {
 	t.Helper()
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -120,7 +120,7 @@ func dashboardProblems(t *testing.T, body string) (problems []string) {
 	return problems
 }
 
-// graphProblems looks at the properties of a metric widget.
+// graphProblems checks the properties of a metric widget.
 func graphProblems(
 	what string,
 	p map[string]any,
@@ -199,7 +199,7 @@ func graphProblems(
 	}
 }
 
-// Every graph's title, unit, lines and quota.
+// TestDashboardShows checks every graph's title, unit, lines and quota.
 func TestDashboardShows(t *testing.T) {
 	t.Parallel()
 	const (
@@ -269,7 +269,7 @@ func TestConsoleURL(t *testing.T) {
 	}
 }
 
-// Everything that CloudWatch evaluates.
+// TestAlarms checks everything that CloudWatch evaluates.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	cfg := parse(t, map[string]string{
@@ -368,7 +368,7 @@ func TestAlarmsOnlyIfAskedFor(t *testing.T) {
 		names(map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["b","a"]`}))
 }
 
-// A group can't be named so that two alarms get one name.
+// No two groups give alarms of the same name.
 func TestAlarmNames(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -409,7 +409,7 @@ func TestAlarmNames(t *testing.T) {
 	}
 }
 
-// 99 groups have 198 alarms, to which the cluster adds three, or two without that of silence.
+// 99 groups have 198 alarms, and the cluster has three, or two without the silence alarm.
 func TestConfigWarnsOfTooManyAlarms(t *testing.T) {
 	t.Parallel()
 	settings := map[string]string{

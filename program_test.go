@@ -173,7 +173,7 @@ func TestProgramInputs(t *testing.T) {
 	}
 }
 
-// What every resource has in common: no default provider, nothing that the sandbox or a reader would not expect.
+// TestProgramRegisters checks the list of resources, and that each uses the explicit provider.
 func TestProgramRegisters(t *testing.T) {
 	t.Parallel()
 	m := register(t, nil)
@@ -271,7 +271,7 @@ func TestProgramVerifiesTheNetworkOnlyIfAsked(t *testing.T) {
 	assert.NotContains(t, register(t, map[string]string{"verifyNetwork": "false"}).lookups, "aws:ec2/getVpc:getVpc")
 }
 
-// meeting answers a look-up once all that it expects are under way.
+// meeting answers a look-up once all expected ones are in progress.
 type meeting struct {
 	mocks
 	expected sync.WaitGroup
@@ -336,7 +336,7 @@ func TestProgramRegistersTeams(t *testing.T) {
 	}
 }
 
-// Nothing that can be written for permissionsBoundary takes the boundary away, but none.
+// No value of permissionsBoundary but none removes the boundary.
 func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	t.Parallel()
 	for _, setting := range []string{
@@ -368,7 +368,7 @@ func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	)
 }
 
-// Of a resource that was made elsewhere, what AWS can't change in place is left as it is; of others, nothing is.
+// Imported resources keep what AWS can't change in place; others ignore no change.
 func TestAdoptedNamesAreKept(t *testing.T) {
 	t.Parallel()
 	for _, adopted := range []string{"true", "false"} {

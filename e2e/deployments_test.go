@@ -21,7 +21,7 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// image is a stack and its AWS at one moment, from which any number of stacks can go on.
+// image is a snapshot of a stack and its sandbox, from which any number of stacks can continue.
 type image struct {
 	config     map[string]string
 	checkpoint []byte
@@ -42,7 +42,7 @@ func (s *stack) image(t *testing.T) image {
 	return im
 }
 
-// stack is a new stack that goes on from the image, in an AWS of its own.
+// stack returns a new stack that continues from the image, in a new sandbox.
 func (im image) stack(t *testing.T) *stack {
 	t.Helper()
 	cloud := aws.New()
@@ -57,8 +57,8 @@ func (im image) stack(t *testing.T) *stack {
 	return s
 }
 
-// ledger is what Pulumi's state holds, resources and unfinished operations, in a form that can be compared with
-// another stack's: without times, in one order, and with the provider's random id replaced.
+// ledger returns the resources and unfinished operations in Pulumi's state, in a form that can be compared with
+// another stack's: without times, sorted, and with the provider's random id replaced.
 func (s *stack) ledger(t *testing.T) []map[string]any {
 	t.Helper()
 	doc, err := os.ReadFile(s.checkpoint())
@@ -99,7 +99,8 @@ func sortURNs(list any) {
 	}
 }
 
-// A deployment is a command that changes a stack, the calls to AWS that it makes, and what it leads to if none fails.
+// deployment is a command that changes a stack, the calls to AWS that it makes, and the outcome if none of them
+// fails.
 type deployment struct {
 	name       string
 	from       image
@@ -110,7 +111,7 @@ type deployment struct {
 	wantLedger []map[string]any
 }
 
-// faultConfig declares a resource of each type, and each policy.
+// faultConfig returns a configuration with a resource of each type and with each policy.
 func faultConfig() map[string]string {
 	return configtest.With(map[string]string{
 		"protect":            "false",
@@ -120,8 +121,8 @@ func faultConfig() map[string]string {
 	})
 }
 
-// deployments are a stack's first, a change of each resource in place as far as it can be, the replacement of all,
-// and the end.
+// deployments returns a stack's first deployment, an update of each resource that can be updated in place, the
+// replacement of all, and the destruction.
 func deployments(t *testing.T) []*deployment {
 	t.Helper()
 	s := newStack(t, faultConfig())
@@ -155,7 +156,7 @@ func (s *stack) undergo(t *testing.T, name string, change map[string]string, arg
 	return d
 }
 
-// start is a stack that is about to undergo the deployment.
+// start returns a stack on which the deployment can run.
 func (d *deployment) start(t *testing.T) *stack {
 	t.Helper()
 	s := d.from.stack(t)
@@ -164,9 +165,8 @@ func (d *deployment) start(t *testing.T) *stack {
 	return s
 }
 
-// done checks that the stack and its AWS are what the deployment leads to when nothing fails: nothing missing,
-// twice, or left over. Of what was taken over by hand or refreshed, the state spells out what the program leaves
-// out.
+// done checks that the stack and its AWS are as after a deployment without failures: nothing missing, duplicated
+// or left over. byHand allows the state to contain defaults that an import or a refresh adds.
 func (d *deployment) done(t *testing.T, s *stack, byHand bool) {
 	t.Helper()
 	assert.Equal(t, d.wantAWS, s.AWS.Snapshot(), "AWS is as if nothing had failed")
@@ -180,7 +180,7 @@ func (d *deployment) done(t *testing.T, s *stack, byHand bool) {
 	}
 }
 
-// entries leaves out of a ledger what the resources' properties are.
+// entries returns the ledger without the resources' properties.
 func entries(ledger []map[string]any) (out []map[string]any) {
 	for _, r := range ledger {
 		r = maps.Clone(r)

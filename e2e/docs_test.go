@@ -17,19 +17,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fence is a code block of a page: what follows its three backticks, the line that it begins in, and its text.
+// fence is a code block of a page: the text after its three backticks, its first line's number, and its content.
 type fence struct {
 	info, text string
 	line       int
 }
 
-// page is a document of the repository: prose is it without its code blocks.
+// page is a Markdown file; prose is its text without code blocks.
 type page struct {
 	path, prose string
 	fences      []fence
 }
 
-// pages are the README, the docs and the examples' READMEs, in the order in which they are read.
+// pages returns the README, the docs and the examples' READMEs, in reading order.
 func pages(t *testing.T) []page {
 	t.Helper()
 	files := []string{"README.md"}
@@ -69,7 +69,7 @@ func parsePage(path, doc string) page {
 
 var noRun = regexp.MustCompile(`^sh no-run="([^"]{10,})"$`)
 
-// shell says whether the block is of shell commands, and whether they are to be run.
+// shell reports whether the block contains shell commands, and whether they are to be run.
 func (f fence) shell() (is, run bool, err error) {
 	language, _, _ := strings.Cut(f.info, " ")
 	switch {
@@ -97,7 +97,7 @@ func TestShellBlocksSayWhyTheyDoNotRun(t *testing.T) {
 	}
 }
 
-// The docs hold: every shell block that needs no AWS is run, in order, in a fresh copy of the repository.
+// TestDocsRun runs every shell block that needs no AWS, in order, in a fresh copy of the repository.
 func TestDocsRun(t *testing.T) {
 	t.Parallel()
 	dir := checkout(t)
@@ -119,7 +119,7 @@ func TestDocsRun(t *testing.T) {
 	assert.Greater(t, ran, 3)
 }
 
-// strict makes a line that begins with ! fail where its command succeeds: bash's -e looks past such lines.
+// strict makes a line that begins with ! fail if its command succeeds, which bash's -e doesn't do.
 func strict(script string) string {
 	return regexp.MustCompile(
 		`(?m)^! (.*)$`,
@@ -129,7 +129,7 @@ func strict(script string) string {
 	)
 }
 
-// plainEnv is the environment of someone who has just cloned the repository: no stack, no AWS, no workflow.
+// plainEnv returns the environment after a fresh clone: no stack, no AWS, no workflow.
 func plainEnv(t *testing.T) []string {
 	t.Helper()
 	var env []string
@@ -141,8 +141,8 @@ func plainEnv(t *testing.T) []string {
 	return append(env, "PULUMI_HOME="+t.TempDir())
 }
 
-// checkout is a fresh clone of what is here, committed, with the tools that are built already. The program isn't
-// among them: other tests run the one in bin/ at the same time.
+// checkout returns a fresh clone of the working tree, committed, with the tools that are already built. It doesn't
+// contain the built program, because other tests use the one in bin/ at the same time.
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -180,7 +180,7 @@ func checkout(t *testing.T) string {
 	return dir
 }
 
-// ours are the files of the repository, those not yet committed too.
+// ours returns the files of the repository, including those not yet committed.
 func ours(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.CommandContext(
@@ -232,7 +232,7 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
-// anchors are those that GitHub gives the page's headings.
+// anchors returns the anchors that GitHub gives the page's headings.
 func (p page) anchors() []string {
 	var anchors []string
 	seen := map[string]int{}
@@ -264,7 +264,7 @@ func TestDocsAnchors(t *testing.T) {
 	)
 }
 
-// A name of a file of this repository, in code, is that of one which is there.
+// File names in code spans must exist in the repository.
 func TestDocsNameFilesThatExist(t *testing.T) {
 	t.Parallel()
 	files := ours(t)
@@ -291,7 +291,7 @@ func TestDocsNameFilesThatExist(t *testing.T) {
 	assert.Greater(t, checked, 20)
 }
 
-// The policies in the docs are ones to paste: they are JSON, and allow no action by a wildcard.
+// Policies in the docs are meant to be pasted, so they must be JSON and allow no action by a wildcard.
 func TestDocsPolicies(t *testing.T) {
 	t.Parallel()
 	policies := 0

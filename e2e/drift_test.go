@@ -17,8 +17,8 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// drift is a change made in AWS behind Pulumi's back: with the AWS CLI where a provider is attached, and in the
-// embedded AWS's state otherwise.
+// drift is a change made in AWS behind Pulumi's back: with the AWS CLI if a provider is attached, otherwise in the
+// sandbox's state.
 type drift struct {
 	what string
 	cli  []string // commands, in which $output stands for the stack's output
@@ -34,7 +34,7 @@ const (
 		`"Principal":{"Service":"lambda.amazonaws.com"}}]}`
 )
 
-// drifts change or delete each kind of resource, the cluster last: with it goes the data.
+// drifts change or delete each kind of resource. The cluster comes last, because its data goes with it.
 var drifts = []drift{
 	{
 		"an ingress rule opened on the brokers",
@@ -249,7 +249,7 @@ func TestDriftIsRepaired(t *testing.T) {
 	stacktest.Evidence(t, "drifts found and repaired", fmt.Sprintf("%d of %d", repaired, len(drifts)))
 }
 
-// awsCLI runs a command of the AWS CLI against the emulator that stands behind an attached provider.
+// awsCLI runs a command of the AWS CLI against the emulator behind an attached provider.
 func awsCLI(t *testing.T, line string, out map[string]string) {
 	t.Helper()
 	args := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(line, -1)

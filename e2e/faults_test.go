@@ -17,13 +17,14 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// looksUp is how an error names what a look-up without id was after.
+// looksUp maps a look-up to the words with which an error names its target.
 var looksUp = map[string]string{
 	"aws:index/getCallerIdentity:getCallerIdentity": "the deploying account",
 	"aws:index/getPartition:getPartition":           "the partition of ap-south-1",
 }
 
-// named is how a command's error names what a call was about: as Pulumi names a resource, or by what was looked up.
+// named returns how an error names the target of a call: by Pulumi's name for the resource, or by what was looked
+// up.
 func named(c aws.Call) string {
 	if c.Kind == aws.LookUp {
 		return cmp.Or(c.ID, looksUp[c.Type])
@@ -31,15 +32,14 @@ func named(c aws.Call) string {
 	return "(" + c.Name + ")"
 }
 
-// A faultCase is a deployment in which calls fail.
+// faultCase is a deployment in which calls fail.
 type faultCase struct {
 	name       string
 	deployment *deployment
 	fault      aws.Fault
 }
 
-// oneByOne are the cases of a deployment in which one call fails, each of them once before it has an effect and once
-// after.
+// oneByOne returns the cases in which one call fails, once before it takes effect and once after.
 func (d *deployment) oneByOne() (cases []faultCase) {
 	nth := map[aws.Call]int{}
 	for _, c := range d.calls {
@@ -57,7 +57,7 @@ func (d *deployment) oneByOne() (cases []faultCase) {
 	return cases
 }
 
-// byKind are the cases of a deployment in which every call of one kind fails in one way.
+// byKind returns the cases in which every call of one kind fails in the same way.
 func (d *deployment) byKind() (cases []faultCase) {
 	kinds := map[string]aws.Fault{
 		"throttled": {Error: aws.Throttled}, "denied": {Error: aws.Denied}, "unavailable": {Error: aws.Unavailable},
@@ -76,8 +76,8 @@ func (d *deployment) byKind() (cases []faultCase) {
 	return cases
 }
 
-// TestFaults lets AWS fail in every call of every deployment. `make test` takes every 29th case, so that those
-// before and after the effect take turns, and the first in which an answer is lost of each type that needs a hand.
+// TestFaults lets AWS fail in every call of every deployment. `make test` runs every 29th case, which alternates
+// between failures before and after the effect, and the first lost answer of each type that needs manual recovery.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	all := deployments(t)
@@ -145,8 +145,9 @@ func cut(cases []faultCase) (some []faultCase) {
 	return some
 }
 
-// needsHand is what the next `up` says where the answer to a create was lost: Pulumi doesn't know of the object,
-// and AWS takes no second of its name. What else can be created is put, and may be put twice.
+// needsHand maps a type to the error of the next `up` after the answer to its creation was lost: Pulumi doesn't
+// know the object, and AWS refuses a second one with its name. Other types are upserted, so creating them twice
+// does no harm.
 var needsHand = map[string]string{
 	"aws:cloudwatch/logGroup:LogGroup":                        "ResourceAlreadyExistsException",
 	"aws:ec2/securityGroup:SecurityGroup":                     "InvalidGroup.Duplicate",

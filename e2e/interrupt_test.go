@@ -24,14 +24,14 @@ import (
 const clusterURN = "urn:pulumi:" + stacktest.Name + "::" + project.Name +
 	"::aws:msk/serverlessCluster:ServerlessCluster::cluster"
 
-// running is a command that waits for AWS to make the cluster.
+// running is a command that waits for AWS to create the cluster.
 type running struct {
 	*exec.Cmd
 	log string
 }
 
-// beginUp starts `up` and returns when the cluster has been made in AWS, whose answer waits for as long as wait
-// does. One call is made at a time, so that none but this one is under way.
+// beginUp starts `up` and returns when AWS has created the cluster but not yet answered; AWS answers when wait
+// returns. Calls are made one at a time, so no other call is in progress.
 func (s *stack) beginUp(t *testing.T, wait func() time.Duration) running {
 	t.Helper()
 	began := make(chan struct{})
@@ -46,7 +46,7 @@ func (s *stack) beginUp(t *testing.T, wait func() time.Duration) running {
 	log, err := os.Create(up.log)
 	require.NoError(t, err)
 	up.Stdout, up.Stderr = log, log
-	// What a killed CLI leaves running ends with the test.
+	// End whatever a killed CLI leaves running.
 	up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, up.Start())
 	t.Cleanup(func() { _ = syscall.Kill(-up.Process.Pid, syscall.SIGKILL) })
@@ -64,7 +64,7 @@ func (r running) output(t *testing.T) string {
 	return string(doc)
 }
 
-// unfinished are the operations that Pulumi began and doesn't know the end of.
+// unfinished returns the URNs of operations that Pulumi began and whose outcome it doesn't know.
 func (s *stack) unfinished(t *testing.T) (urns []string) {
 	t.Helper()
 	var export struct {
@@ -88,7 +88,7 @@ func onlyKey[V any](t *testing.T, m map[string]V) string {
 	return slices.Collect(maps.Keys(m))[0]
 }
 
-// TestCutOff cuts a protected stack's first deployment off, or lets it fail, while AWS makes the cluster.
+// TestCutOff interrupts the first deployment of a protected stack, or lets it fail, while AWS creates the cluster.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	d := newStack(t, configtest.With(nil)).undergo(t, "up", nil, "up", "--yes", "--skip-preview")
@@ -107,8 +107,8 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// An interrupt (Ctrl-C, or a pipeline's cancel) during the cluster's creation ends in an orderly way: Pulumi knows
-// the cluster, and the next `up` goes on.
+// interruptedUp shows that an interrupt (Ctrl-C, or a pipeline's cancel) during the cluster's creation ends
+// cleanly: Pulumi records the cluster, and the next `up` continues.
 func interruptedUp(t *testing.T, d *deployment) {
 	s := d.start(t)
 	up := s.beginUp(t, func() time.Duration { return time.Hour })
@@ -123,8 +123,7 @@ func interruptedUp(t *testing.T, d *deployment) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// A CLI that is killed during the cluster's creation, or dies with its machine, leaves a lock and an unfinished
-// operation.
+// killedUp shows that a CLI killed during the cluster's creation leaves a lock and an unfinished operation.
 func killedUp(t *testing.T, d *deployment, made bool) {
 	s := d.start(t)
 	release := make(chan struct{})
@@ -164,7 +163,7 @@ func killedUp(t *testing.T, d *deployment, made bool) {
 	d.done(t, s, true)
 }
 
-// While one `up` runs, another is refused, and disturbs nothing.
+// twoAtOnce shows that a second `up` is refused while one is running, without harm.
 func twoAtOnce(t *testing.T, d *deployment) {
 	s := d.start(t)
 	release := make(chan struct{})
@@ -178,7 +177,7 @@ func twoAtOnce(t *testing.T, d *deployment) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// A cluster whose creation outlasts the provider's patience is taken as it is by the next `up`.
+// clusterTimesOut shows that the next `up` adopts a cluster whose creation exceeded the provider's timeout.
 func clusterTimesOut(t *testing.T, d *deployment) {
 	s := d.start(t)
 	s.AWS.Fail(aws.Fault{Kind: aws.Create, Name: "cluster", Error: aws.ClusterTimeout})
@@ -191,8 +190,8 @@ func clusterTimesOut(t *testing.T, d *deployment) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// A cluster that turned FAILED is no difference to the provider: the next `up` succeeds, and leaves it as it is. It
-// has to be deleted by hand, which its protection does not forbid, and then is made anew.
+// clusterFails shows that the provider sees no difference in a cluster that turned FAILED: the next `up` succeeds
+// and leaves it. After it is deleted by hand, which protection doesn't prevent, it is created anew.
 func clusterFails(t *testing.T, d *deployment) {
 	s := d.start(t)
 	s.AWS.Fail(aws.Fault{Kind: aws.Create, Name: "cluster", Error: aws.ClusterFailed})
@@ -216,7 +215,7 @@ func clusterFails(t *testing.T, d *deployment) {
 	d.done(t, s, true)
 }
 
-// others are what other people have in the account: a role with the consumers' policy, and a workload in the
+// others adds what other people have in the account: a role with the consumers' policy, and a workload in the
 // consumers' group.
 func others(world *aws.State) {
 	world.Roles["quant-app"] = &aws.Role{
@@ -237,7 +236,8 @@ func others(world *aws.State) {
 	}
 }
 
-// Changes of what teams may read disturb nobody who uses the policy or the group.
+// TestOthersAreNotDisturbed shows that changing what teams may read affects nobody who uses the policy or the
+// group.
 func TestOthersAreNotDisturbed(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(nil))
@@ -267,8 +267,8 @@ func TestOthersAreNotDisturbed(t *testing.T) {
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }
 
-// What others still use can't be removed: AWS's own conflict names it, and nothing of theirs is touched. Once they
-// let go of it the same command goes on.
+// TestWhatOthersUseStays shows that AWS refuses to delete what others use: its error names the object, and nothing
+// of theirs changes. Once they stop using it, the same command succeeds.
 func TestWhatOthersUseStays(t *testing.T) {
 	t.Parallel()
 	built := newStack(t, configtest.With(map[string]string{"protect": "false"}))

@@ -8,15 +8,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// topicNamer is the name of a topic that a request has by name or, in newer versions, by id.
+// topicNamer returns the name of a topic that a request names or, in newer versions, identifies by id.
 type topicNamer func(name string, id [16]byte) string
 
-// acl is the Kafka ACL that a request needs: an operation on a resource. The cluster has no name.
+// acl is a Kafka ACL that a request needs: an operation on a resource. The cluster has no name.
 type acl struct{ op, on, name string }
 
-// aclsOf are the ACLs that each kind of request needs, as the Kafka documentation has them ("Authorization and
-// ACLs", table "Operations and Resources on Protocols", 4.1). A kind that is not here is one that nobody has looked
-// up. Where the table leaves a choice, the narrower ACL is meant: Create on the topic and not on the cluster.
+// aclsOf maps each kind of request to the ACLs it needs, from the Kafka documentation ("Authorization and ACLs",
+// table "Operations and Resources on Protocols", 4.1). A kind that isn't here was never looked up. If the table
+// allows alternatives, this is the narrower ACL: Create on the topic, not on the cluster.
 var aclsOf = map[kmsg.Key]func(kmsg.Request, topicNamer) []acl{
 	kmsg.ApiVersions:               nothing,
 	kmsg.GetTelemetrySubscriptions: nothing,
@@ -212,15 +212,15 @@ func configACL(op string, kind kmsg.ConfigResourceType, name string) acl {
 	return acl{op, "CLUSTER", ""}
 }
 
-// need is an action on a resource, and the request that can't be made without it.
+// need is an action on a resource, and the request that requires it.
 type need struct{ action, resource, request string }
 
 func (n need) String() string {
 	return fmt.Sprintf("%s needs %s on %s", n.request, n.action, n.resource)
 }
 
-// needs translates a request's ACLs into IAM's actions on what is in the cluster. What an action needs besides, IAM
-// grants no more than the action itself: on the same resource and on the cluster it is added here.
+// needs translates a request's ACLs into IAM actions on the cluster's resources. It adds the actions that IAM
+// requires beside each, on the same resource and on the cluster, because IAM grants nothing implicitly.
 func (a clusterARN) needs(request string, acls []acl) (all []need, err error) {
 	all = append(all, need{"kafka-cluster:Connect", string(a), request})
 	for _, c := range acls {

@@ -18,14 +18,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// clientVersions are the request versions that clients are run with: those of Kafka 2.8, and whatever client and
-// broker both know.
+// clientVersions are the request versions that clients are run with: those of Kafka 2.8, and the newest that
+// client and broker share.
 var clientVersions = map[string][]kgo.Opt{
 	"Kafka 2.8": {kgo.MaxVersions(kversion.V2_8_0())},
 	"uncapped":  nil,
 }
 
-// recording is what a client asked a cluster for.
+// recording is what a client requested from a cluster.
 type recording struct {
 	*kfake.Cluster
 	version string
@@ -39,13 +39,13 @@ type recording struct {
 	acks     []int16             // of the requests that produced them
 }
 
-// recorded is one request, and the ACLs it needs.
+// recorded is a request and the ACLs that it needs.
 type recorded struct {
 	name string
 	acls []acl
 }
 
-// record starts a cluster of 3 brokers with the topics, each of 3 partitions. It records from play on.
+// record starts a cluster of 3 brokers with the topics, each with 3 partitions. Recording begins with play.
 func record(t *testing.T, version string, topics ...string) *recording {
 	t.Helper()
 	opts := []kfake.Opt{kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Millisecond)}
@@ -60,7 +60,7 @@ func record(t *testing.T, version string, topics ...string) *recording {
 	return r
 }
 
-// see is called with every request, before it is answered.
+// see is called with every request before it is answered.
 func (r *recording) see(req kmsg.Request) (kmsg.Response, error, bool) {
 	r.KeepControl()
 	r.mu.Lock()
@@ -84,8 +84,8 @@ func (r *recording) see(req kmsg.Request) (kmsg.Response, error, bool) {
 	return nil, nil, false
 }
 
-// seeProduce keeps what is produced, and answers the first request as a broker does that the partition has just
-// left, so that the client has to find the leader and retry.
+// seeProduce keeps the produced records. It answers the first request with NOT_LEADER_OR_FOLLOWER, so that the
+// client has to find the leader and retry.
 func (r *recording) seeProduce(req *kmsg.ProduceRequest) (kmsg.Response, error, bool) {
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
@@ -129,7 +129,7 @@ func (r *recording) start() {
 	r.on = true
 }
 
-// play records what f asks for, and returns it with the IAM actions that it needs in the cluster with the ARN.
+// play runs f and returns the number of requests and the IAM actions they need in the cluster with the ARN.
 func (r *recording) play(t *testing.T, cluster clusterARN, f func()) (requests int, needs []need) {
 	t.Helper()
 	r.start()
@@ -166,8 +166,8 @@ func patience(t *testing.T) context.Context {
 	return ctx
 }
 
-// collect is a collector as the README sets one up: it creates its topics, produces to them idempotently, with
-// acks=all and zstd, has to retry, and closes.
+// collect acts as a collector with the README's settings: it creates its topics, produces to them idempotently
+// with acks=all and zstd, has to retry, and closes.
 func (r *recording) collect(t *testing.T, topics []string) {
 	t.Helper()
 	ctx := patience(t)
@@ -195,7 +195,7 @@ func (r *recording) collect(t *testing.T, topics []string) {
 	}
 }
 
-// ticks are records that compress well: a batch that does not is sent as it is.
+// ticks returns records that compress well; a batch that doesn't is sent uncompressed.
 func ticks(topic string) []*kgo.Record {
 	var rs []*kgo.Record
 	for i := range 100 {
@@ -211,7 +211,7 @@ func ticks(topic string) []*kgo.Record {
 	return rs
 }
 
-// fill puts records into the topics.
+// fill writes records to the topics.
 func (r *recording) fill(t *testing.T, topics []string) {
 	t.Helper()
 	cl := r.client(t)
@@ -221,7 +221,7 @@ func (r *recording) fill(t *testing.T, topics []string) {
 	cl.Close()
 }
 
-// member is a member of the group that reads on until it is stopped, and then commits and leaves.
+// member is a member of a consumer group that reads until it is stopped, then commits and leaves.
 type member struct {
 	*kgo.Client
 	read map[string]int // records, by topic
@@ -251,7 +251,7 @@ func (r *recording) join(t *testing.T, group string, topics []string) *member {
 	return m
 }
 
-// readAll waits until the member has read of every topic.
+// readAll waits until the member has read from every topic.
 func (m *member) readAll(t *testing.T, topics []string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -261,7 +261,7 @@ func (m *member) readAll(t *testing.T, topics []string) {
 	}, 20*time.Second, 5*time.Millisecond)
 }
 
-// leave commits what was read and leaves the group.
+// leave commits the offsets and leaves the group.
 func (m *member) leave(t *testing.T) {
 	t.Helper()
 	m.stop()
@@ -270,15 +270,15 @@ func (m *member) leave(t *testing.T) {
 	m.Close()
 }
 
-// stable waits until the group has that many members and each its partitions.
+// stable waits until the group has that many members, each with partitions.
 func (r *recording) stable(t *testing.T, group string, members int) {
 	t.Helper()
 	_, err := r.WaitGroupStable(patience(t), group, members)
 	require.NoError(t, err)
 }
 
-// consume is a team's consumer: it joins the group, reads, rebalances as a second member comes and goes, commits,
-// leaves, is started again where it stopped, and at last retires the group.
+// consume acts as a team's consumer: it joins the group, reads, rebalances as a second member comes and goes,
+// commits, leaves, restarts where it stopped, and finally deletes the group.
 func (r *recording) consume(t *testing.T, group string, topics []string) {
 	t.Helper()
 	ctx := patience(t)
@@ -303,8 +303,8 @@ func (r *recording) consume(t *testing.T, group string, topics []string) {
 	require.NoError(t, deleted.Error())
 }
 
-// operate is what the people who run the platform do: they create a topic, look at it, alter its retention, add
-// partitions, delete it; they look at the groups and delete them.
+// operate acts as an operator: it creates a topic, describes it, alters its retention, adds partitions and deletes
+// it; it describes the groups and deletes them.
 func (r *recording) operate(t *testing.T, topics, groups []string) {
 	t.Helper()
 	ctx := patience(t)
@@ -352,7 +352,7 @@ func (r *recording) operate(t *testing.T, topics, groups []string) {
 	cl.Close()
 }
 
-// transact is a producer with a transaction, which no role is given.
+// transact acts as a transactional producer, which no role allows.
 func (r *recording) transact(t *testing.T, id, topic string) {
 	t.Helper()
 	ctx := patience(t)
@@ -363,7 +363,7 @@ func (r *recording) transact(t *testing.T, id, topic string) {
 	cl.Close()
 }
 
-// A kind of request that nobody has looked up must stop the tests.
+// An unknown kind of request must fail the tests.
 func TestRecordingKnowsWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	r := record(t, "uncapped", "exchg.x")

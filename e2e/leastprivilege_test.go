@@ -16,7 +16,7 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// role is whoever has some of the policies that were deployed, and what it asked a cluster for.
+// role is a role with some of the deployed policies, and what its clients requested from a cluster.
 type role struct {
 	name, kind       string
 	prefixes, groups []string
@@ -32,7 +32,7 @@ func (r *role) may(action string) bool {
 	})
 }
 
-// topics are one under each of the role's prefixes.
+// topics returns one topic for each of the role's prefixes.
 func (r *role) topics() []string {
 	var topics []string
 	for _, p := range r.prefixes {
@@ -43,7 +43,7 @@ func (r *role) topics() []string {
 
 const region = "ap-south-1"
 
-// asked is the need as a request to IAM, made in the stack's region.
+// asked returns the need as a request to IAM in the stack's region.
 func (n need) asked() iampolicy.Request {
 	return iampolicy.Request{
 		Action:   n.action,
@@ -100,7 +100,7 @@ func deployPlatform(t *testing.T) *platform {
 	return p
 }
 
-// add gives the role the policies with the ARNs.
+// add adds a role that has the policies with the ARNs.
 func (p *platform) add(t *testing.T, r *role, arns ...string) {
 	t.Helper()
 	require.NotEmpty(t, arns)
@@ -114,7 +114,7 @@ func (p *platform) add(t *testing.T, r *role, arns ...string) {
 	p.roles = append(p.roles, r)
 }
 
-// record runs each role's clients, at each version, and keeps what they iampolicy.Request for.
+// record runs each role's clients with each version and keeps their requests.
 func (p *platform) record(t *testing.T) {
 	t.Helper()
 	for _, version := range slices.Sorted(maps.Keys(clientVersions)) {
@@ -129,7 +129,7 @@ func (p *platform) record(t *testing.T) {
 	}
 }
 
-// play lets the role do its work in a cluster of its own, where what it needs to begin with is there already.
+// play runs the role's clients in a cluster that contains what they expect to exist.
 func (p *platform) play(t *testing.T, r *role, version string) (requests int, needs []need) {
 	t.Helper()
 	topics, there := r.topics(), []string{"there"}
@@ -157,9 +157,9 @@ func (p *platform) play(t *testing.T, r *role, version string) (requests int, ne
 	}
 }
 
-// TestLeastPrivilege holds the deployed policies against what real clients iampolicy.Request for: all of it is
-// iampolicy.Allowed, nothing else is granted, each action and resource of each statement is missed when it goes,
-// and what a role must not do is refused.
+// TestLeastPrivilege compares the deployed policies with what real clients request: all of it is allowed, nothing
+// else is granted, removing any action or resource from any statement breaks a client, and what a role must not do
+// is refused.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 	p := deployPlatform(t)
@@ -190,7 +190,7 @@ func TestLeastPrivilege(t *testing.T) {
 	t.Run("docs", p.checkDocs)
 }
 
-// checkDocuments holds every managed policy of the stack against IAM's grammar.
+// checkDocuments checks every managed policy of the stack against IAM's grammar.
 func (p *platform) checkDocuments(t *testing.T) {
 	checked := 0
 	for name, policy := range p.state.Policies {
@@ -204,7 +204,7 @@ func (p *platform) checkDocuments(t *testing.T) {
 	assert.Equal(t, 7, checked)
 }
 
-// checkTeams finds the team's prefixes and groups, and no others, in its policy.
+// checkTeams checks that a team's policy contains exactly its prefixes and groups.
 func (p *platform) checkTeams(t *testing.T) {
 	assert.Equal(
 		t,
@@ -231,7 +231,7 @@ func (p *platform) checkTeams(t *testing.T) {
 	}
 }
 
-// checkRole finds the collectors' role under its boundary, with its three policies and nothing else; and no other
+// checkRole checks that the collectors' role has its boundary and its three policies, and that there is no other
 // role.
 func (p *platform) checkRole(t *testing.T) {
 	require.Len(t, p.state.Roles, 1)
@@ -242,7 +242,7 @@ func (p *platform) checkRole(t *testing.T) {
 	}
 }
 
-// checkTransactions records a transactional producer: docs/access.md says what it would need, and no role has it.
+// checkTransactions records a transactional producer and checks that no role allows what it needs.
 func (p *platform) checkTransactions(t *testing.T) {
 	needs := map[string]bool{}
 	for version := range clientVersions {
@@ -268,7 +268,7 @@ func (p *platform) checkTransactions(t *testing.T) {
 	assert.True(t, needs["kafka-cluster:DescribeTransactionalId"])
 }
 
-// checkDocs finds in docs/access.md the table of operations, each cell as the deployed policies iampolicy.Decide it.
+// checkDocs checks that docs/access.md contains the table of operations as the deployed policies decide it.
 func (p *platform) checkDocs(t *testing.T) {
 	kinds := []string{collectors, consumers, operators}
 	var table strings.Builder
@@ -291,7 +291,7 @@ func (p *platform) checkDocs(t *testing.T) {
 	assert.Contains(t, string(doc), table.String())
 }
 
-// can reports whether the role is allowed every action of the operation on all that is its own.
+// can reports whether the role is allowed every action of the operation on all of its resources.
 func (p *platform) can(r *role, o operation) bool {
 	for _, action := range o.actions {
 		resources := slices.DeleteFunc(
@@ -307,7 +307,7 @@ func (p *platform) can(r *role, o operation) bool {
 	return true
 }
 
-// Every action that is known is part of an operation, and so of the table that people read.
+// Every known action must be in the table that people read.
 func TestLeastPrivilegeOperationsHoldEveryAction(t *testing.T) {
 	t.Parallel()
 	var held []string
@@ -318,7 +318,7 @@ func TestLeastPrivilegeOperationsHoldEveryAction(t *testing.T) {
 	assert.Equal(t, slices.Sorted(maps.Keys(iampolicy.Actions)), held, "each action in one operation")
 }
 
-// needed are the names of the actions that were needed.
+// needed returns the names of the actions that the role's clients need.
 func (r *role) needed() map[string]bool {
 	names := map[string]bool{}
 	for _, n := range r.needs {
@@ -327,7 +327,7 @@ func (r *role) needed() map[string]bool {
 	return names
 }
 
-// granted are the names of the actions that are granted.
+// granted returns the names of the actions that the role's policies grant.
 func (r *role) granted() map[string]bool {
 	names := map[string]bool{}
 	for _, p := range r.policies {
@@ -340,7 +340,7 @@ func (r *role) granted() map[string]bool {
 	return names
 }
 
-// missing are the needs that the policies do not allow: of each action on each resource, the first.
+// missing returns the needs that the policies don't allow, one for each action and resource.
 func (r *role) missing(policies []iampolicy.Policy) []need {
 	var missing []need
 	for _, n := range r.needs {
@@ -361,7 +361,7 @@ func (p *platform) checkEnough(t *testing.T, r *role) {
 	for _, n := range r.missing(r.policies) {
 		t.Errorf("%s: %s, and none of %s allows it", r.name, n, r.names)
 	}
-	// What an action needs of another type of resource must have been asked for too.
+	// Actions that this one needs on another type of resource must have been requested, too.
 	for name := range r.needed() {
 		for _, other := range iampolicy.Actions[name].Needs {
 			assert.True(
@@ -376,7 +376,7 @@ func (p *platform) checkEnough(t *testing.T, r *role) {
 	}
 }
 
-// checkNoMore finds grants, of an action on a resource, that nobody has used.
+// checkNoMore reports grants of an action on a resource that no client used.
 func (p *platform) checkNoMore(t *testing.T, r *role) {
 	t.Helper()
 	for i, doc := range r.policies {
@@ -411,7 +411,7 @@ func grantsOf(s iampolicy.Rule) []iampolicy.Rule {
 	return grants
 }
 
-// whoNeeds says which request takes the action.
+// whoNeeds returns a request that needs the action.
 func (p *platform) whoNeeds(action string) string {
 	for _, r := range p.roles {
 		for _, n := range r.needs {

@@ -18,7 +18,7 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// outputShapes are the outputs of a stack with shared lists of consumers and no teams.
+// outputShapes are patterns for the outputs of a stack with shared consumers and no teams.
 var outputShapes = map[string]string{
 	"region":                       `ap-south-1`,
 	"bootstrapBrokersSaslIam":      `boot-[0-9a-f]+\.c[0-9]+\.kafka-serverless\.ap-south-1\.amazonaws\.com:9098`,
@@ -66,7 +66,7 @@ func TestLifecycle(t *testing.T) {
 	assert.Empty(t, s.AWS.Changed(), "AWS is as it was at the start")
 }
 
-// What the environments' own files describe can be deployed.
+// The committed stacks can be deployed.
 func TestCommittedStacks(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("Pulumi.*.yaml")
@@ -105,7 +105,7 @@ func TestCommittedStacks(t *testing.T) {
 	}
 }
 
-// Rules that iampolicy.Request AWS, and those of the CLI, refuse with the key's name, and nothing is made.
+// Rules that need AWS, and those of the CLI, name the key, and nothing is created.
 func TestRefusalsChangeNothing(t *testing.T) {
 	t.Parallel()
 	oneZone := func(s *aws.State) { s.Subnets["subnet-0a1b2c3d4e5f6071b"].Zone = "a" }
@@ -226,8 +226,7 @@ func TestRefusalsChangeNothing(t *testing.T) {
 	}
 }
 
-// Every bad configuration is refused by the CLI or by the program that it runs, and AWS is not asked to change
-// anything.
+// Every bad configuration is refused by the CLI or the program, without a change to AWS.
 func TestBadConfigurationsChangeNothing(t *testing.T) {
 	t.Parallel()
 	every := 12

@@ -19,7 +19,7 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// lostCreates are the calls that made something without Pulumi's getting to know, of the types that need a hand.
+// lostCreates returns the creations whose answer was lost, of the types that need manual recovery.
 func (s *stack) lostCreates() (lost []aws.Call) {
 	for _, c := range s.AWS.Calls() {
 		if c.Kind == aws.Create && c.Err != "" && c.ID != "" && needsHand[c.Type] != "" {
@@ -29,7 +29,7 @@ func (s *stack) lostCreates() (lost []aws.Call) {
 	return lost
 }
 
-// takesNoSecond checks that the deployment can't go on, and makes nothing twice.
+// takesNoSecond checks that the deployment can't continue, and that it creates nothing twice.
 func (s *stack) takesNoSecond(t *testing.T, d *deployment, lost []aws.Call) {
 	t.Helper()
 	out := s.Fails(t, d.args...)
@@ -42,7 +42,7 @@ func (s *stack) takesNoSecond(t *testing.T, d *deployment, lost []aws.Call) {
 	assert.Positive(t, conflicts, "AWS's own conflict, and the name of what it is about:\n%s", out)
 }
 
-// run runs a command line that docs/recovery.md gives.
+// run runs a command line from docs/recovery.md.
 func (s *stack) run(t *testing.T, line string) string {
 	t.Helper()
 	doc, err := os.ReadFile("docs/recovery.md")
@@ -85,8 +85,8 @@ func (s *stack) adopt(t *testing.T, lost []aws.Call) {
 	s.run(t, "pulumi import --file=import.json --protect=false --generate-code=false --yes")
 }
 
-// deleteByHand does what the AWS CLI's delete commands of docs/recovery.md do. The next object of the name gets the
-// id that this one had, so that the outcome can be compared.
+// deleteByHand does what the AWS CLI's delete commands in docs/recovery.md do. The next object with the name gets
+// the same id, so that outcomes can be compared.
 func deleteByHand(world *aws.State, lost []aws.Call) {
 	for _, c := range lost {
 		name := path.Base(c.ID)
@@ -134,7 +134,8 @@ func deleteByHand(world *aws.State, lost []aws.Call) {
 	}
 }
 
-// docs/recovery.md lists exactly the types that need a hand, and what they meet.
+// TestRecoveryTable checks that docs/recovery.md lists exactly the types that need manual recovery, with their
+// errors.
 func TestRecoveryTable(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("docs/recovery.md")

@@ -34,8 +34,8 @@ func mutantsOf(s iampolicy.Rule) []mutant {
 	return mutants
 }
 
-// killMutants puts each mutant in the place of its statement and expects somebody to miss what it lacks or, where
-// that is a condition, something to be let through that has to be refused.
+// killMutants replaces each statement by each of its mutants. A mutant is killed if a client then misses a
+// permission or, for a mutant without its condition, if something is allowed that must be refused.
 func (p *platform) killMutants(t *testing.T, r *role) (killed, all int) {
 	t.Helper()
 	for i, doc := range r.policies {

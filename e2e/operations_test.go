@@ -4,21 +4,21 @@ import (
 	"strings"
 )
 
-// The three kinds of roles, as docs/access.md names them.
+// The kinds of roles, as docs/access.md names them.
 const (
 	collectors = "collectors"
 	consumers  = "consumers"
 	operators  = "operators"
 )
 
-// operation is something that people want done, the actions that it takes, and the kinds of roles that may.
+// operation is a task, the actions it needs, and the kinds of roles that may do it.
 type operation struct {
 	name    string
 	actions []string
 	may     []string
 }
 
-// operations hold every action that is known. The table in docs/access.md is this one.
+// operations contain every known action. docs/access.md has this table.
 var operations = []operation{
 	{"Connect to the brokers", []string{"kafka-cluster:Connect"}, []string{collectors, consumers, operators}},
 	{
@@ -79,8 +79,8 @@ var operations = []operation{
 	},
 }
 
-// controlPlane are actions on AWS itself that nobody here is given: to alter the cluster, the policies, the
-// network, the log group (Service Authorization Reference).
+// controlPlane are actions on AWS itself that no role here is granted: they alter the cluster, policies, network
+// or log group (Service Authorization Reference).
 var controlPlane = strings.Fields(
 	`kafka:CreateCluster kafka:CreateClusterV2 kafka:DeleteCluster kafka:PutClusterPolicy
 	kafka:DeleteClusterPolicy kafka:CreateVpcConnection kafka:RebootBroker kafka:UpdateBrokerCount
@@ -92,7 +92,7 @@ var controlPlane = strings.Fields(
 	logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteLogStream logs:GetLogEvents logs:PutRetentionPolicy`,
 )
 
-// documented are needs that no Kafka request shows, with the words that say why.
+// documented returns needs that no Kafka request shows, with their reasons.
 func documented(cluster clusterARN, logGroup string) []need {
 	stream := logGroup + ":log-stream:i-0123456789abcdef0"
 	return []need{

@@ -11,8 +11,8 @@ import (
 	"msk-serverless/internal/iampolicy"
 )
 
-// checkRefusals asks for everything that the role must not do, and for what it may on its own resources, so that the
-// refusals are not those of a policy that refuses all. It returns the number of refusals.
+// checkRefusals requests everything that the role must not do. It also requests what the role may do, because a
+// policy that refuses everything proves nothing. It returns the number of refusals.
 func (p *platform) checkRefusals(t *testing.T, r *role) int {
 	t.Helper()
 	for _, resource := range p.own(r) {
@@ -45,8 +45,8 @@ func (p *platform) checkRefusals(t *testing.T, r *role) int {
 	return len(refusals)
 }
 
-// refusals are what the role must not do: on what is its own, any action that it is not meant to have; on anything
-// else, any action at all; and on AWS itself, whatever alters it.
+// refusals returns what the role must not do: on its own resources, any action that it isn't meant to have; on
+// others, any action; and on AWS itself, whatever alters it.
 func (p *platform) refusals(r *role) []iampolicy.Request {
 	var asks []iampolicy.Request
 	own := p.own(r)
@@ -80,7 +80,7 @@ func (p *platform) refusals(r *role) []iampolicy.Request {
 	return asks
 }
 
-// typeOf is the type of resource that an ARN is of; "" for all.
+// typeOf returns the type of resource that an ARN names, or "" for *.
 func typeOf(arn string) string {
 	if arn == "*" {
 		return ""
@@ -91,7 +91,7 @@ func typeOf(arn string) string {
 	return strings.SplitN(strings.SplitN(arn, ":", 6)[5], "/", 2)[0]
 }
 
-// own is what the role is there for: the cluster, its topics and groups, and collectors' log group.
+// own returns the role's resources: the cluster, its topics and groups, and for collectors the log group.
 func (p *platform) own(r *role) []string {
 	own := []string{string(p.cluster)}
 	for _, prefix := range r.prefixes {
@@ -106,8 +106,8 @@ func (p *platform) own(r *role) []string {
 	return own
 }
 
-// foreign is what the role has no business with: names that resemble its own, those of the others, and its own
-// names in other clusters, accounts, regions and partitions.
+// foreign returns resources that the role must not reach: names that resemble its own, those of other roles, and
+// its own names in other clusters, accounts, regions and partitions.
 func (p *platform) foreign(r *role) []string {
 	arns := []string{
 		p.cluster.inside(
@@ -135,8 +135,8 @@ func (p *platform) foreign(r *role) []string {
 	return arns
 }
 
-// foreignTopics are those of other prefixes: Kafka's own, the other roles', and for each prefix one that it begins
-// with, one that begins like it, one in other letters and one that has it further on.
+// foreignTopics returns topics outside the role's prefixes: Kafka's own, the other roles', and for each prefix a
+// shorter name, a similar one, one in capitals, and one that contains it.
 func (p *platform) foreignTopics(r *role) []string {
 	topics := []string{"other.x", "__consumer_offsets"}
 	for _, other := range p.roles {
@@ -158,7 +158,7 @@ func (p *platform) foreignTopics(r *role) []string {
 	})
 }
 
-// foreignGroups are the other roles', and names that resemble the role's own.
+// foreignGroups returns the other roles' groups, and names that resemble the role's own.
 func (p *platform) foreignGroups(r *role) []string {
 	groups := []string{"other", "quant*"}
 	for _, other := range p.roles {
@@ -170,7 +170,7 @@ func (p *platform) foreignGroups(r *role) []string {
 	return slices.DeleteFunc(sortedSet(groups), func(group string) bool { return slices.Contains(r.groups, group) })
 }
 
-// inOtherUUID is the ARN in a cluster of the same name, made before or after this one.
+// inOtherUUID returns the ARN in another cluster of the same name.
 func (p *platform) inOtherUUID(arn string) string {
 	uuid := string(p.cluster)[strings.LastIndex(string(p.cluster), "/")+1:]
 	return strings.Replace(arn, uuid, "ffffffff-ffff-ffff-ffff-ffffffffffff-s9", 1)

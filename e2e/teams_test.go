@@ -8,8 +8,8 @@ import (
 	"msk-serverless/internal/config/configtest"
 )
 
-// With the real CLI, which knows the keys' types and defaults from Pulumi.yaml: teams alone, and what it takes to
-// add one.
+// TestTeamsDeployed uses the real CLI, which has the keys' types and defaults from Pulumi.yaml: it deploys teams
+// alone, and adds one.
 func TestTeamsDeployed(t *testing.T) {
 	t.Parallel()
 	s := newStack(

@@ -41,7 +41,7 @@ func TestTeamsAccepted(t *testing.T) {
 	assert.Equal(t, Team{[]string{"exchg.okx.", "ref."}, []string{"research"}}, cfg.ConsumerTeams["research"])
 }
 
-// What could not be read is not held against the rules as well.
+// A value that can't be read is reported once, and not for breaking the rules as well.
 func TestTeamsUnreadAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	for _, teams := range []string{
@@ -55,7 +55,7 @@ func TestTeamsUnreadAreReportedOnce(t *testing.T) {
 	}
 }
 
-// The shared lists are a pair: one alone is a mistake, and both may only be left out for teams.
+// The shared lists belong together: one alone is an error, and both may be empty only if there are teams.
 func TestSharedConsumersArePairs(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -136,7 +136,7 @@ func TestConfigIgnoresOtherNamespaces(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// An adopted role has a name already, so the cluster's may be longer than the program's own name for the role allows.
+// An adopted role keeps its name, so the cluster's name may be longer than a new role's name would allow.
 func TestAdoptedClusterNameMayBeLong(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("c", 64)

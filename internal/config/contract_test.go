@@ -17,18 +17,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// setting is one row of the configuration's contract; a nil default stands for none.
+// setting is a row of the configuration's contract. A nil default means that the setting is required.
 type setting struct {
 	Type    string
 	Default any
 }
 
-// The configuration is written down three times: for the CLI, for the program, and for people. They say the same.
+// The configuration is declared three times, for the CLI, for the program and for people, and they must agree.
 func TestConfigurationIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	program := settingsOfTheProgram(t)
 	cli := settingsOfTheCLI(t)
-	// The CLI takes no declaration of another namespace's key without a value.
+	// The CLI refuses the declaration of another namespace's key without a value.
 	assert.Equal(t, setting{"string", nil}, program["aws:region"])
 	cli["aws:region"] = program["aws:region"]
 	for _, key := range requiredKeys(t) {
@@ -47,8 +47,7 @@ func TestConfigurationIsTheSameEverywhere(t *testing.T) {
 	assert.Equal(t, program, settingsOfTheREADME(t), "Config, and the README's table")
 }
 
-// settingsOfTheProgram are Config's fields and defaults. What is left at its zero value is required, unless a stack
-// without it is valid.
+// settingsOfTheProgram returns Config's fields and defaults.
 func settingsOfTheProgram(t *testing.T) map[string]setting {
 	t.Helper()
 	types := map[reflect.Kind]string{
@@ -76,7 +75,7 @@ func settingsOfTheProgram(t *testing.T) map[string]setting {
 	return settings
 }
 
-// requiredKeys are those that an empty configuration is refused for, the shared lists aside: teams can do without.
+// requiredKeys returns the keys that an otherwise empty configuration with a team is refused for.
 func requiredKeys(t *testing.T) []string {
 	t.Helper()
 	_, err := Parse(

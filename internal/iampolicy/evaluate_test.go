@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The examples are AWS's own, from the pages named.
+// TestEvaluatorOnAWSExamples uses AWS's examples, from the pages named.
 func TestEvaluatorOnAWSExamples(t *testing.T) {
 	t.Parallel()
 	const (
@@ -206,7 +206,7 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 	}
 }
 
-// A * inside a segment stays in it, one at its end does not, as the Resource page has it.
+// A * inside a segment of an ARN doesn't match a colon; one at its end does, as the Resource page says.
 func TestEvaluatorWildcardsAndColons(t *testing.T) {
 	t.Parallel()
 	assert.True(
@@ -218,7 +218,7 @@ func TestEvaluatorWildcardsAndColons(t *testing.T) {
 	assert.False(t, wild("arn:aws:logs:eu?1:g", "arn:aws:logs:eu:1:g", "[^:]"))
 }
 
-// What the evaluator does not know it must not pass over.
+// The evaluator must not ignore what it doesn't know.
 func TestEvaluatorRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{

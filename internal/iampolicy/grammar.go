@@ -122,9 +122,9 @@ func InService(needing, action string) string {
 	return service + ":" + action
 }
 
-// arnForms are the resources that a statement may name, by type: our own, and a wildcard only at the end of a
-// topic's prefix and for the log group's streams. (MSK developer guide, "Authorization policy resources";
-// CloudWatch Logs guide.)
+// arnForms are the resources that a statement may name, by type. Wildcards are allowed only at the end of a
+// topic's prefix and for the log group's streams (MSK developer guide, "Authorization policy resources";
+// CloudWatch Logs guide).
 var arnForms = map[string]*regexp.Regexp{
 	"cluster": regexp.MustCompile(
 		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+$`,

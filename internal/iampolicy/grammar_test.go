@@ -29,7 +29,7 @@ func TestActionsTable(t *testing.T) {
 	}
 }
 
-// Each document breaks one rule; without the break it is the good one.
+// Each document breaks one rule of the good document.
 func TestGrammarRefuses(t *testing.T) {
 	t.Parallel()
 	const cluster = "arn:aws:kafka:ap-south-1:123456789012:cluster/c/1a2b3c4d-0000-0000-0000-000000000000-s1"
