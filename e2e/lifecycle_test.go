@@ -202,7 +202,7 @@ func TestRefusalsChangeNothing(t *testing.T) {
 			[]string{"allowedAccountIds", "123456789012"},
 		},
 		{
-			"several that iampolicy.Request AWS",
+			"several that ask AWS",
 			map[string]string{"permissionsBoundary": "Boundary", "vpcId": "vpc-00000000"},
 			oneZone,
 			[]string{"permissionsBoundary", "* vpcId", "* subnetIds", "Availability Zones"},
