@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/go-github/v88/github"
+
+	"msk-serverless/internal/project"
+)
+
+// ciCmd holds what only GitHub Actions needs.
+type ciCmd struct {
+	Comment     commentCmd     `cmd:"" help:"Keep one comment with all previews on a pull request."`
+	Issue       issueCmd       `cmd:"" help:"Keep one issue about a stack's drift."`
+	FetchPlan   fetchPlanCmd   `cmd:"" help:"Download the plan that a run of the workflow plan made."`
+	StackConfig stackConfigCmd `cmd:"" help:"Merge the secret STACK_CONFIG into a stack's file."`
+	Prebuilt    prebuiltCmd    `cmd:"" help:"Have Pulumi run bin/msk-serverless instead of building it."`
+}
+
+// repository is the GitHub repository that a workflow runs in.
+type repository struct {
+	owner, name string
+	client      *github.Client
+}
+
+func (r repository) fullName() string { return r.owner + "/" + r.name }
+
+// repository returns the workflow's repository, with a client that uses the token in GH_TOKEN.
+func (s *session) repository() (repository, error) {
+	owner, name, ok := strings.Cut(s.getenv("GITHUB_REPOSITORY"), "/")
+	token := s.getenv("GH_TOKEN")
+	if !ok || token == "" {
+		return repository{}, errors.New("set GITHUB_REPOSITORY (<owner>/<name>) and GH_TOKEN, as a workflow does")
+	}
+	opts := []github.ClientOptionsFunc{github.WithAuthToken(token)}
+	if api := s.getenv("GITHUB_API_URL"); api != "" {
+		opts = append(opts, github.WithURLs(new(strings.TrimSuffix(api, "/")+"/"), nil))
+	}
+	client, err := github.NewClient(opts...)
+	if err != nil {
+		return repository{}, fmt.Errorf("GITHUB_API_URL: %w", err)
+	}
+	return repository{owner, name, client}, nil
+}
+
+// botName is the login with which a workflow's own token comments.
+const botName = "github-actions[bot]"
+
+// runURL returns the address of the current workflow run.
+func (s *session) runURL() string {
+	server := s.getenv("GITHUB_SERVER_URL")
+	if server == "" {
+		server = "https://github.com"
+	}
+	return fmt.Sprintf("%s/%s/actions/runs/%s", server, s.getenv("GITHUB_REPOSITORY"), s.getenv("GITHUB_RUN_ID"))
+}
+
+// prebuiltCmd changes Pulumi.yaml.
+type prebuiltCmd struct{}
+
+// Help returns the details of mskctl ci prebuilt --help.
+func (prebuiltCmd) Help() string {
+	return `Changes Pulumi.yaml in a checkout that has the built programs in bin/. Run again, it changes nothing.
+
+Example: mskctl ci prebuilt`
+}
+
+// Run changes Pulumi.yaml.
+func (prebuiltCmd) Run(s *session) error {
+	program := "bin/" + project.Name
+	if _, err := os.Stat(s.path(program)); err != nil {
+		return fmt.Errorf("no built program: %w", err)
+	}
+	file := s.path("Pulumi.yaml")
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(doc), "binary: "+program+"\n") {
+		return nil
+	}
+	doc, err = project.Prebuilt(doc, program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, doc, 0o644)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/go-github/v88/github"
+)
+
+// issueCmd keeps one issue about a stack's drift.
+type issueCmd struct {
+	Stack string `arg:"" help:"Stack that was compared."`
+	Dir   string `arg:"" help:"Folder with the report of mskctl drift."`
+}
+
+// Help returns the details of mskctl ci issue --help.
+func (issueCmd) Help() string {
+	return `Opens or updates the issue if something drifted or the comparison failed, and closes it if nothing drifted. Needs
+GH_TOKEN.
+
+Example: mskctl ci issue prod drift`
+}
+
+// Run opens, updates or closes the issue.
+func (c *issueCmd) Run(s *session) error {
+	repo, err := s.repository()
+	if err != nil {
+		return err
+	}
+	codeDoc, err := os.ReadFile(s.path(c.Dir, "code"))
+	if err != nil {
+		return fmt.Errorf("no report of mskctl drift: %w", err)
+	}
+	titles := map[string]string{
+		"0":  "",
+		"1":  "The comparison of stack " + c.Stack + " with AWS fails",
+		"10": "Drift: stack " + c.Stack,
+		"11": "DATA LOSS: the cluster of stack " + c.Stack + " is gone",
+	}
+	title, ok := titles[strings.TrimSpace(string(codeDoc))]
+	if !ok {
+		return fmt.Errorf("%s/code: %q is no exit code of mskctl drift", c.Dir, codeDoc)
+	}
+	marker := "<!-- drift of " + c.Stack + " -->"
+	number, err := repo.findIssue(s, marker)
+	if err != nil {
+		return err
+	}
+	if title == "" {
+		return repo.closeIssue(s, number)
+	}
+	text, err := os.ReadFile(s.path(c.Dir, "summary.md"))
+	if err != nil {
+		text = []byte("The comparison left no summary.\n")
+	}
+	footer := fmt.Sprintf("\n[The run](%s) · what to do: docs/ci.md, \"Drift\"\n", s.runURL())
+	body := marker + "\n" + shorten(string(text), maxComment-len(marker)-len(footer)-1) + footer
+	request := &github.IssueRequest{Title: &title, Body: &body}
+	if number == 0 {
+		_, _, err = repo.client.Issues.Create(s.ctx, repo.owner, repo.name, request)
+		fmt.Fprintln(s.stdout, "opened an issue")
+		return err
+	}
+	_, _, err = repo.client.Issues.Edit(s.ctx, repo.owner, repo.name, number, request)
+	fmt.Fprintf(s.stdout, "updated #%d\n", number)
+	return err
+}
+
+// findIssue returns the number of this tool's open issue whose text begins with the marker, or 0 if there is none.
+func (r repository) findIssue(s *session, marker string) (int, error) {
+	opts := &github.IssueListByRepoOptions{State: "open", Creator: botName}
+	for issue, err := range r.client.Issues.ListByRepoIter(s.ctx, r.owner, r.name, opts) {
+		if err != nil {
+			return 0, err
+		}
+		if !issue.IsPullRequest() && strings.HasPrefix(issue.GetBody(), marker) {
+			return issue.GetNumber(), nil
+		}
+	}
+	return 0, nil
+}
+
+// closeIssue closes the issue, if there is one.
+func (r repository) closeIssue(s *session, number int) error {
+	if number == 0 {
+		return nil
+	}
+	body, state, reason := "The drift is gone.", "closed", "completed"
+	_, _, err := r.client.Issues.CreateComment(s.ctx, r.owner, r.name, number, &github.IssueComment{Body: &body})
+	if err != nil {
+		return err
+	}
+	_, _, err = r.client.Issues.Edit(s.ctx, r.owner, r.name, number, &github.IssueRequest{State: &state, StateReason: &reason})
+	fmt.Fprintf(s.stdout, "closed #%d\n", number)
+	return err
+}
