@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -222,10 +221,7 @@ func TestWorkflowsRunWhatWasTested(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "Pulumi.yaml"), project, 0o644))
 	require.NoError(t, os.Mkdir(filepath.Join(s.Dir, "bin"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "bin", "msk-serverless"), nil, 0o755))
-	tar := exec.CommandContext(t.Context(), "tar", "-cf", "programs.tar", "bin/msk-serverless")
-	tar.Dir = s.Dir
-	require.NoError(t, tar.Run())
-	s.runs(t, nil, "programs", "unpack", "programs.tar")
+	s.runs(t, nil, "ci", "prebuilt")
 	assert.Contains(t, s.read(t, "Pulumi.yaml"), "\n    binary: bin/msk-serverless\n")
-	s.runs(t, nil, "programs", "unpack", "programs.tar") // once more does no harm
+	s.runs(t, nil, "ci", "prebuilt") // once more does no harm
 }

@@ -110,7 +110,7 @@ func (s *session) clusterIsGone(stack string) (bool, error) {
 	}
 	var refresh preview
 	if err := json.Unmarshal(out, &refresh); err != nil {
-		return false, fmt.Errorf("Pulumi's report on the cluster is not JSON: %w: %s", err, head(out))
+		return false, fmt.Errorf("reading Pulumi's report on the cluster: %w: %s", err, head(out))
 	}
 	return slices.ContainsFunc(refresh.Steps, func(st step) bool { return st.isCluster() && st.Op == "delete" }), nil
 }

@@ -197,4 +197,3 @@ func (who identity) check(role string, allowed []string, stack string) error {
 	}
 	return nil
 }
-

@@ -47,13 +47,13 @@ func decodePreview(out []byte, succeeded bool) (*preview, error) {
 		return &p, nil // Pulumi failed before the preview and said why on stderr
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Pulumi's report is not JSON (%w): %s", err, head(out))
+		return nil, fmt.Errorf("the preview's output is not JSON (%w): %s", err, head(out))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("Pulumi's report is more than one JSON object: %s", head(out))
+		return nil, fmt.Errorf("the preview's output is more than one JSON object: %s", head(out))
 	}
 	if succeeded && len(p.Steps) == 0 {
-		return nil, fmt.Errorf("Pulumi's report has no steps: %s", head(out))
+		return nil, fmt.Errorf("the preview's output has no steps: %s", head(out))
 	}
 	return &p, nil
 }
@@ -72,23 +72,27 @@ func (p *preview) changes() []step {
 	})
 }
 
+var protection = regexp.MustCompile(`unable to (\w+) resource "([^"]+)"\s+as it is currently marked for protection`)
+
 // errors returns what kept Pulumi from going on, in plain words, the protection of resources last: it is what the reader
 // has to decide about.
 func (p *preview) errors() []string {
 	var others, protections []string
 	for _, d := range p.Diagnostics {
 		text := plainError(d.Message)
+		refused := protection.FindStringSubmatch(text)
 		switch {
 		case d.Severity != "error" || text == "":
-		case strings.Contains(text, "marked for protection"):
-			protections = append(protections, text)
+		case refused != nil:
+			kind, name := step{URN: refused[2]}.resource()
+			protections = append(protections, fmt.Sprintf("%s (%s) is protected, and this would %s it.", name, kind, refused[1]))
 		default:
 			others = append(others, text)
 		}
 	}
 	if len(protections) > 0 {
-		protections = append(protections, "Protected resources would be deleted or replaced, so nothing was changed. Take the "+
-			"change back; or, if the data may go, set protect to false, deploy that, and deploy this change afterwards.")
+		protections = append(protections, "Take the change back; or, if the data may go, set protect to false, deploy that, "+
+			"and deploy this change afterwards.")
 	}
 	return append(others, protections...)
 }

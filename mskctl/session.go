@@ -97,7 +97,9 @@ func quietExit(err error) error {
 	return err
 }
 
-func (s *session) path(elem ...string) string { return filepath.Join(append([]string{s.dir}, elem...)...) }
+func (s *session) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
 
 // command returns a command that runs in the project's folder. On cancellation it is interrupted and not killed, so that
 // Pulumi can end cleanly.

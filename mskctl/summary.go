@@ -167,6 +167,9 @@ func (s step) whatChanges() string {
 	properties := slices.Concat(s.DiffReasons, s.ReplaceReasons)
 	slices.Sort(properties)
 	properties = slices.Compact(properties)
+	if len(properties) > 1 { // tagsAll follows from other properties, or from the provider's tags
+		properties = slices.DeleteFunc(properties, func(p string) bool { return p == "tagsAll" })
+	}
 	if len(properties) == 0 && s.replaces() {
 		return "follows another replacement"
 	}

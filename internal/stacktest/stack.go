@@ -174,6 +174,23 @@ func (s *Stack) Up(t *testing.T) string {
 	return s.OK(t, "up", "--yes", "--skip-preview")
 }
 
+var mskctl = Build("mskctl", "./mskctl")
+
+// Mskctl runs mskctl in the stack's folder, with env ("A=b") added to its environment, and returns what it prints and
+// its exit code.
+func (s *Stack) Mskctl(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	path, err := mskctl()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.Dir, append(slices.Clone(s.Env), env...), &out, &errs
+	err = cmd.Run()
+	var exit *exec.ExitError
+	require.True(t, err == nil || errors.As(err, &exit), "%v", err)
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
 // Outputs returns the stack's outputs.
 func (s *Stack) Outputs(t *testing.T) map[string]any {
 	t.Helper()
