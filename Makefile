@@ -13,7 +13,7 @@ LINTERS := bin/.linters
 EXAMPLE := examples/collector
 SCRIPTS = $(shell grep -lrE '^\#!.*sh$$|shellcheck shell=' scripts .ci tools/pulumi-language-go)
 
-.PHONY: help up preview down test bench bench-cold reliability fuzz lint fmt tools clean
+.PHONY: help up preview down test bench bench-cold reliability mutants fuzz lint fmt tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: tools ## run every test, those that drive the real engine too
 
 reliability: tools ## run every test with its tables whole and the fuzzer, and write docs/evidence.md
 	scripts/reliability
+
+mutants: ## remove each rule of the configuration and each protection, one at a time, and see a test fail: a minute
+	go run ./tools/mutants
 
 # The first time, all that the program is made of is compiled anew for the fuzzer, which takes minutes.
 fuzz: ## give the configuration and the policies a minute of random input
