@@ -230,6 +230,23 @@ func TestProgramProtects(t *testing.T) {
 	}
 }
 
+// The old cluster goes before the new one, and the old groups after: see msk.go and network.go.
+func TestProgramReplaces(t *testing.T) {
+	t.Parallel()
+	oldGoesFirst := map[string]bool{}
+	for name, r := range register(t, nil).resources {
+		if r.RegisterRPC.GetDeleteBeforeReplaceDefined() {
+			oldGoesFirst[name] = r.RegisterRPC.GetDeleteBeforeReplace()
+		}
+	}
+	assert.Equal(t, map[string]bool{
+		"msk/serverlessCluster cluster": true,
+		"ec2/securityGroup brokers":     false,
+		"ec2/securityGroup collector":   false,
+		"ec2/securityGroup consumer":    false,
+	}, oldGoesFirst)
+}
+
 func TestProgramDependencies(t *testing.T) {
 	t.Parallel()
 	m := register(t, nil)

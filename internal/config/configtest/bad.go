@@ -117,6 +117,7 @@ var Bad = []BadCase{
 	{"egress of IPv4 in IPv6", "collectorEgressCidrs", `["::ffff:10.0.0.0/104"]`, "", "IPv4 notation"},
 	{"egress twice", "collectorEgressCidrs", `["10.0.0.0/8","10.0.0.0/8"]`, "", "listed twice"},
 	{"60 egress blocks", "collectorEgressCidrs", ListOf(60, "10.0.%d.0/24"), "", "at most 59"},
+	{"60 egress blocks of IPv6", "collectorEgressCidrs", ListOf(60, "2001:db8:1%02x::/48"), "", "at most 59"},
 
 	{"retention 15", "logRetentionDays", "15", "", "14 30"},
 	{"retention negative", "logRetentionDays", "-1", "", "or 0 for ever"},
