@@ -18,7 +18,7 @@ const unit = 200 * time.Millisecond
 const clusterType = "aws:msk/serverlessCluster:ServerlessCluster"
 
 // units is a model of how long AWS takes for a call, as a share of the cluster's 100.
-func units(kind aws.Kind, typ string) int {
+func units(kind aws.Operation, typ string) int {
 	service, _, _ := strings.Cut(strings.TrimPrefix(typ, "aws:"), "/")
 	switch {
 	case typ == clusterType:
@@ -53,7 +53,7 @@ func (b *bench) measurePath() error {
 		if err != nil {
 			return err
 		}
-		p.cloud.Latency(func(c aws.Call) time.Duration { return unit * time.Duration(units(c.Kind, c.Type)) })
+		p.cloud.Latency(func(c aws.Call) time.Duration { return unit * time.Duration(units(c.Operation, c.Type)) })
 		up, err := p.up()
 		if err != nil {
 			return err
@@ -186,7 +186,7 @@ func (b *bench) measureLookUps() error {
 	}
 	defer slow.close()
 	asked := 0
-	slow.cloud.Latency(func(c aws.Call) time.Duration { return answer * time.Duration(units(c.Kind, c.Type)) })
+	slow.cloud.Latency(func(c aws.Call) time.Duration { return answer * time.Duration(units(c.Operation, c.Type)) })
 	taken, err := interleave(max(3, b.rounds/3), false, subject{"quick", quick.preview}, subject{"slow", slow.preview})
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (b *bench) measureLookUps() error {
 		return err
 	}
 	for _, c := range slow.cloud.Calls() {
-		asked += units(c.Kind, c.Type)
+		asked += units(c.Operation, c.Type)
 	}
 	var added []float64
 	for i := range taken["slow"] {

@@ -21,7 +21,7 @@ import (
 type project struct {
 	dir, state string
 	env        []string
-	cloud      *aws.Cloud
+	cloud      *aws.Sandbox
 	close      func()
 }
 

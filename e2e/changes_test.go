@@ -218,7 +218,7 @@ const attachVariable = "PULUMI_DEBUG_PROVIDERS"
 func attached() bool { return os.Getenv(attachVariable) != "" }
 
 // attachTo is the provider to test against: the one that is attached already, or an embedded AWS of the test's own.
-func attachTo(t *testing.T) (attach string, cloud *aws.Cloud) {
+func attachTo(t *testing.T) (attach string, cloud *aws.Sandbox) {
 	t.Helper()
 	if attached() {
 		return os.Getenv(attachVariable), nil

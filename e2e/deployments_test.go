@@ -151,7 +151,7 @@ func (s *stack) undergo(t *testing.T, name string, change map[string]string, arg
 	s.OK(t, args...)
 	d.calls, d.wantAWS, d.wantLedger = s.AWS.Calls(), s.AWS.Snapshot(), s.ledger(t)
 	slices.SortStableFunc(d.calls, func(a, b aws.Call) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 	})
 	return d
 }

@@ -25,7 +25,7 @@ func TestDestroy(t *testing.T) {
 	assert.Empty(t, s.Changes())
 	assert.Contains(t, s.Fails(t, "destroy", "--yes"), "protected", "and the protection is still there")
 
-	s.AWS.Fail(aws.Fault{Kind: aws.Delete, Type: "aws:msk/serverlessCluster:ServerlessCluster", Error: aws.Unavailable})
+	s.AWS.Fail(aws.Fault{Operation: aws.Delete, Type: "aws:msk/serverlessCluster:ServerlessCluster", Error: aws.Unavailable})
 	out, code = s.mskctl(t, nil, "destroy", stacktest.Name, stacktest.Name)
 	require.NotZero(t, code, out)
 	assert.Contains(t, out, "unprotecting urn:pulumi:test::msk-serverless::aws:msk/serverlessCluster:ServerlessCluster::cluster")

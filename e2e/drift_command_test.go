@@ -54,7 +54,7 @@ func TestDrift(t *testing.T) {
 	assert.Contains(t, gone, "DATA LOSS: the cluster of stack test is gone.")
 	assert.Contains(t, gone, "| **create** | `cluster` |")
 
-	s.AWS.Fail(aws.Fault{Kind: aws.Read, Error: aws.Denied})
+	s.AWS.Fail(aws.Fault{Operation: aws.Read, Error: aws.Denied})
 	assert.Contains(t, drift(1), "AccessDenied")
 }
 

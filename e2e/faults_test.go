@@ -26,7 +26,7 @@ var looksUp = map[string]string{
 // named returns how an error names the target of a call: by Pulumi's name for the resource, or by what was looked
 // up.
 func named(c aws.Call) string {
-	if c.Kind == aws.LookUp {
+	if c.Operation == aws.LookUp {
 		return cmp.Or(c.ID, looksUp[c.Type])
 	}
 	return "(" + c.Name + ")"
@@ -43,13 +43,13 @@ type faultCase struct {
 func (d *deployment) oneByOne() (cases []faultCase) {
 	nth := map[aws.Call]int{}
 	for _, c := range d.calls {
-		same := aws.Call{Kind: c.Kind, Type: c.Type, Name: c.Name}
+		same := aws.Call{Kind: c.Operation, Type: c.Type, Name: c.Name}
 		nth[same]++
-		f := aws.Fault{Kind: c.Kind, Type: c.Type, Name: c.Name, Nth: nth[same]}
+		f := aws.Fault{Kind: c.Operation, Type: c.Type, Name: c.Name, Nth: nth[same]}
 		before, after := f, f
 		before.Error, after.Error, after.After = aws.Unavailable, aws.Lost, true
 		title := strings.TrimSpace(
-			fmt.Sprintf("%s/%s %s %s %d", d.name, c.Kind, path.Base(c.Type), c.Name, nth[same]),
+			fmt.Sprintf("%s/%s %s %s %d", d.name, c.Operation, path.Base(c.Type), c.Name, nth[same]),
 		)
 		cases = append(cases, faultCase{title + " before", d, before},
 			faultCase{title + " after", d, after})
@@ -63,8 +63,8 @@ func (d *deployment) byKind() (cases []faultCase) {
 		"throttled": {Error: aws.Throttled}, "denied": {Error: aws.Denied}, "unavailable": {Error: aws.Unavailable},
 		"answers lost": {Error: aws.Lost, After: true},
 	}
-	for _, kind := range []aws.Kind{aws.Create, aws.Update, aws.Delete, aws.LookUp} {
-		if !slices.ContainsFunc(d.calls, func(c aws.Call) bool { return c.Kind == kind }) {
+	for _, kind := range []aws.Operation{aws.Create, aws.Update, aws.Delete, aws.LookUp} {
+		if !slices.ContainsFunc(d.calls, func(c aws.Call) bool { return c.Operation == kind }) {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(kinds)) {

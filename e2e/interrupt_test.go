@@ -36,7 +36,7 @@ func (s *stack) beginUp(t *testing.T, wait func() time.Duration) running {
 	t.Helper()
 	began := make(chan struct{})
 	s.AWS.Latency(func(c aws.Call) time.Duration {
-		if c.Kind != aws.Create || c.Name != "cluster" {
+		if c.Operation != aws.Create || c.Name != "cluster" {
 			return 0
 		}
 		close(began)
@@ -134,7 +134,7 @@ func killedUp(t *testing.T, d *deployment, made bool) {
 	s.AWS.Latency(nil)
 	arn := onlyKey(t, s.AWS.Snapshot().Clusters)
 	cluster := []aws.Call{
-		{Kind: aws.Create, Type: "aws:msk/serverlessCluster:ServerlessCluster", Name: "cluster", ID: arn},
+		{Operation: aws.Create, Type: "aws:msk/serverlessCluster:ServerlessCluster", Name: "cluster", ID: arn},
 	}
 	if !made {
 		s.AWS.Edit(func(world *aws.State) { deleteByHand(world, cluster) })
@@ -180,7 +180,7 @@ func twoAtOnce(t *testing.T, d *deployment) {
 // clusterTimesOut shows that the next `up` adopts a cluster whose creation exceeded the provider's timeout.
 func clusterTimesOut(t *testing.T, d *deployment) {
 	s := d.start(t)
-	s.AWS.Fail(aws.Fault{Kind: aws.Create, Name: "cluster", Error: aws.ClusterTimeout})
+	s.AWS.Fail(aws.Fault{Operation: aws.Create, Name: "cluster", Error: aws.ClusterTimeout})
 	out := s.Fails(t, d.args...)
 	assert.Contains(t, out, aws.ClusterTimeout.Error())
 	assert.Contains(t, out, "(cluster)")
@@ -194,7 +194,7 @@ func clusterTimesOut(t *testing.T, d *deployment) {
 // and leaves it. After it is deleted by hand, which protection doesn't prevent, it is created anew.
 func clusterFails(t *testing.T, d *deployment) {
 	s := d.start(t)
-	s.AWS.Fail(aws.Fault{Kind: aws.Create, Name: "cluster", Error: aws.ClusterFailed})
+	s.AWS.Fail(aws.Fault{Operation: aws.Create, Name: "cluster", Error: aws.ClusterFailed})
 	out := s.Fails(t, d.args...)
 	assert.Contains(t, out, aws.ClusterFailed.Error())
 	assert.Contains(t, out, "(cluster)")

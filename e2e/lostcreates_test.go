@@ -22,7 +22,7 @@ import (
 // lostCreates returns the creations whose answer was lost, of the types that need manual recovery.
 func (s *stack) lostCreates() (lost []aws.Call) {
 	for _, c := range s.AWS.Calls() {
-		if c.Kind == aws.Create && c.Err != "" && c.ID != "" && needsHand[c.Type] != "" {
+		if c.Operation == aws.Create && c.Err != "" && c.ID != "" && needsHand[c.Type] != "" {
 			lost = append(lost, c)
 		}
 	}

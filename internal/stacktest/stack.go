@@ -61,7 +61,7 @@ type Stack struct {
 	Dir    string
 	Env    []string
 	Config map[string]string // by full key
-	AWS    *aws.Cloud
+	AWS    *aws.Sandbox
 }
 
 // Name is the name of every Stack.
@@ -76,7 +76,7 @@ func New(t *testing.T, config map[string]string, opts ...aws.Option) *Stack {
 }
 
 // Attach returns a project folder for the configuration, without a stack, on the given sandbox.
-func Attach(t *testing.T, config map[string]string, sandbox *aws.Cloud) *Stack {
+func Attach(t *testing.T, config map[string]string, sandbox *aws.Sandbox) *Stack {
 	t.Helper()
 	attach, stop, err := sandbox.Serve()
 	require.NoError(t, err)
@@ -250,7 +250,7 @@ func (s *Stack) Changes() []string {
 	var changed []string
 	for _, c := range s.AWS.Calls() {
 		if c.Changes() {
-			changed = append(changed, fmt.Sprintf("%s %s %s", c.Kind, c.Type, c.Name))
+			changed = append(changed, fmt.Sprintf("%s %s %s", c.Operation, c.Type, c.Name))
 		}
 	}
 	return changed

@@ -13,9 +13,9 @@ type LogGroup struct {
 	Tags          map[string]string `json:"tags,omitempty"`
 }
 
-var logGroupKind = &kind{
+var logGroupType = &resourceType{
 	title: "CloudWatch Logs Log Group", service: "CloudWatch Logs", name: "name", maxName: 512,
-	ops: map[Kind]string{
+	apis: map[Operation]string{
 		Create: "CreateLogGroup", Read: "DescribeLogGroups", Update: "PutRetentionPolicy", Delete: "DeleteLogGroup",
 	},
 	props: tagged(named(match(`[.\-_/#A-Za-z0-9]{1,512}`, "1 to 512 of a-zA-Z0-9 .-_/#"), map[string]prop{
@@ -25,13 +25,12 @@ var logGroupKind = &kind{
 		)},
 		"kmsKeyId":      {shape: text, rule: arnRule},
 		"logGroupClass": {shape: text, computed: true, replaces: true, rule: oneOf("STANDARD", "INFREQUENT_ACCESS", "DELIVERY")},
-		"skipDestroy":   {shape: flag, local: true, def: false},
 	})),
 	outputs: []string{"arn"},
 	create: func(r *request) (string, error) {
 		name := r.physicalName("log-group")
-		if r.LogGroups[r.logGroup(name)] != nil {
-			return "", &Error{400, "ResourceAlreadyExistsException", "The specified log group already exists"}
+		if r.state.LogGroups[r.logGroupARN(name)] != nil {
+			return "", &Error{Status: 400, Code: "ResourceAlreadyExistsException", Message: "The specified log group already exists"}
 		}
 		g := &LogGroup{Class: "STANDARD"}
 		if c := r.in.str("logGroupClass"); c != "" {
@@ -40,16 +39,16 @@ var logGroupKind = &kind{
 		if err := r.putLogGroup(g); err != nil {
 			return "", err
 		}
-		r.LogGroups[r.logGroup(name)] = g
+		r.state.LogGroups[r.logGroupARN(name)] = g
 		return name, nil
 	},
 	read: func(r *request) (object, error) {
-		g := r.LogGroups[r.logGroup(r.id)]
+		g := r.state.LogGroups[r.logGroupARN(r.id)]
 		if g == nil {
 			return nil, nil
 		}
 		out := object{
-			"arn": r.logGroup(r.id), "name": r.id, "namePrefix": r.old.str("namePrefix"),
+			"arn": r.logGroupARN(r.id), "name": r.id, "namePrefix": r.old.str("namePrefix"),
 			"retentionInDays": float64(g.RetentionDays), "logGroupClass": g.Class,
 		}
 		if g.KMSKey != "" {
@@ -58,27 +57,25 @@ var logGroupKind = &kind{
 		return r.tagsOut(out, g.Tags), nil
 	},
 	update: func(r *request) error {
-		g := r.LogGroups[r.logGroup(r.id)]
+		g := r.state.LogGroups[r.logGroupARN(r.id)]
 		if g == nil {
-			return &Error{400, "ResourceNotFoundException", "The specified log group does not exist."}
+			return &Error{Status: 400, Code: "ResourceNotFoundException", Message: "The specified log group does not exist."}
 		}
 		return r.putLogGroup(g)
 	},
 	delete: func(r *request) error {
-		if !r.old.flag("skipDestroy") {
-			delete(r.LogGroups, r.logGroup(r.id))
-		}
+		delete(r.state.LogGroups, r.logGroupARN(r.id))
 		return nil
 	},
 }
 
-func (r *request) logGroup(name string) string { return r.arn("logs", "log-group:"+name) }
+func (r *request) logGroupARN(name string) string { return r.arn("logs", "log-group:"+name) }
 
 // putLogGroup: a key of another region can't be used.
 func (r *request) putLogGroup(g *LogGroup) error {
 	key := r.in.str("kmsKeyId")
-	if key != "" && !strings.HasPrefix(key, fmt.Sprintf("arn:%s:kms:%s:", r.partition(), r.region)) {
-		return &Error{400, "InvalidParameterException", fmt.Sprintf("The specified KMS key does not exist or is not allowed to be used with Arn '%s'", key)}
+	if key != "" && !strings.HasPrefix(key, fmt.Sprintf("arn:%s:kms:%s:", r.provider.partition(), r.provider.region)) {
+		return &Error{Status: 400, Code: "InvalidParameterException", Message: fmt.Sprintf("The specified KMS key does not exist or is not allowed to be used with Arn '%s'", key)}
 	}
 	g.KMSKey, g.RetentionDays, g.Tags = key, r.in.num("retentionInDays"), r.in.dict("tagsAll")
 	return nil

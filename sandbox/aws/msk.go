@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+const clusterToken = "aws:msk/serverlessCluster:ServerlessCluster"
+
 // Cluster is an MSK Serverless cluster.
 type Cluster struct {
 	Name      string            `json:"name"`
@@ -22,15 +24,10 @@ type VPCConfig struct {
 	SecurityGroups []string `json:"securityGroups,omitempty"`
 }
 
-func object1(name string, p prop) prop {
-	p.required, p.replaces = true, true
-	return prop{shape: block, required: true, replaces: true, fields: map[string]prop{name: p}}
-}
-
 // Of a cluster only the tags can be changed: all else replaces it, and with it its data.
-var clusterKind = &kind{
+var clusterType = &resourceType{
 	title: "MSK Serverless Cluster", service: "Kafka", name: "clusterName", maxName: 64,
-	ops: map[Kind]string{Create: "CreateClusterV2", Read: "DescribeClusterV2", Update: "TagResource", Delete: "DeleteCluster"},
+	apis: map[Operation]string{Create: "CreateClusterV2", Read: "DescribeClusterV2", Update: "TagResource", Delete: "DeleteCluster"},
 	props: tagged(map[string]prop{
 		"clusterName":          {shape: text, replaces: true, rule: length(1, 64)},
 		"clientAuthentication": object1("sasl", object1("iam", object1("enabled", prop{shape: flag}))),
@@ -41,36 +38,27 @@ var clusterKind = &kind{
 	outputs: []string{"arn", "clusterUuid", "bootstrapBrokersSaslIam"},
 	create:  createCluster, read: readCluster,
 	update: func(r *request) error {
-		c := r.Clusters[r.id]
+		c := r.state.Clusters[r.id]
 		if c == nil {
-			return &Error{404, "NotFoundException", "The requested resource doesn't exist."}
+			return &Error{Status: 404, Code: "NotFoundException", Message: "The requested resource doesn't exist."}
 		}
 		c.Tags = r.in.dict("tagsAll")
 		return nil
 	},
-	delete: func(r *request) error { delete(r.Clusters, r.id); return nil },
-}
-
-func atMost(n int) func(any) string {
-	return func(v any) string {
-		if l, _ := v.([]any); len(l) > n {
-			return fmt.Sprintf("no more than %d items, got %d", n, len(l))
-		}
-		return ""
-	}
+	delete: func(r *request) error { delete(r.state.Clusters, r.id); return nil },
 }
 
 func createCluster(r *request) (string, error) {
 	bad := func(format string, args ...any) error {
-		return &Error{400, "BadRequestException", fmt.Sprintf(format, args...)}
+		return &Error{Status: 400, Code: "BadRequestException", Message: fmt.Sprintf(format, args...)}
 	}
 	name := r.in.str("clusterName")
 	if problem := match(`[a-zA-Z0-9][a-zA-Z0-9-]{0,63}`, "letters, digits and hyphens")(name); problem != "" {
 		return "", bad("The cluster name %s", problem)
 	}
-	for arn, c := range r.Clusters {
+	for arn, c := range r.state.Clusters {
 		if c.Name == name && strings.HasPrefix(arn, r.arn("kafka", "cluster/")) {
-			return "", &Error{409, "ConflictException", "A resource with this name already exists."}
+			return "", &Error{Status: 409, Code: "ConflictException", Message: "A resource with this name already exists."}
 		}
 	}
 	c := &Cluster{Name: name, State: "ACTIVE", Tags: r.in.dict("tagsAll")}
@@ -88,11 +76,11 @@ func createCluster(r *request) (string, error) {
 		}
 		c.VPCs = append(c.VPCs, conf)
 	}
-	id := r.newID("cluster", r.region+"/"+name, 40)
+	id := r.state.newID("cluster", r.provider.region+"/"+name, 40)
 	uuid := fmt.Sprintf("%s-%s-%s-%s-%s-s1", id[:8], id[8:12], id[12:16], id[16:20], id[20:32])
 	arn := r.arn("kafka", "cluster/"+name+"/"+uuid)
-	c.Bootstrap = fmt.Sprintf("boot-%s.c2.kafka-serverless.%s.%s:9098", id[32:], r.region, r.dnsSuffix())
-	r.Clusters[arn] = c
+	c.Bootstrap = fmt.Sprintf("boot-%s.c2.kafka-serverless.%s.%s:9098", id[32:], r.provider.region, r.provider.dnsSuffix())
+	r.state.Clusters[arn] = c
 	return arn, nil
 }
 
@@ -103,7 +91,7 @@ func (r *request) vpcConfig(in object) (conf VPCConfig, problem string) {
 	slices.Sort(conf.SecurityGroups)
 	vpcs, zones := map[string]bool{}, map[string]bool{}
 	for _, id := range conf.Subnets {
-		s := r.Subnets[id]
+		s := r.state.Subnets[id]
 		if s == nil {
 			return conf, fmt.Sprintf("The subnet ID '%s' does not exist", id)
 		}
@@ -116,12 +104,12 @@ func (r *request) vpcConfig(in object) (conf VPCConfig, problem string) {
 		return conf, "The subnets must be in at least two different Availability Zones."
 	}
 	for id := range vpcs {
-		if v := r.VPCs[id]; v == nil || !v.DNSHostnames || !v.DNSSupport {
+		if v := r.state.VPCs[id]; v == nil || !v.DNSHostnames || !v.DNSSupport {
 			return conf, fmt.Sprintf("The VPC %s must have DNS hostnames and DNS resolution on.", id)
 		}
 	}
 	for _, id := range conf.SecurityGroups {
-		if g := r.SecurityGroups[id]; g == nil || g.Region != r.region {
+		if g := r.state.SecurityGroups[id]; g == nil || g.Region != r.provider.region {
 			return conf, fmt.Sprintf("The security group '%s' does not exist", id)
 		} else if !vpcs[g.VPC] {
 			return conf, fmt.Sprintf("The security group '%s' is not in the VPC of the subnets.", id)
@@ -131,7 +119,7 @@ func (r *request) vpcConfig(in object) (conf VPCConfig, problem string) {
 }
 
 func readCluster(r *request) (object, error) {
-	c := r.Clusters[r.id]
+	c := r.state.Clusters[r.id]
 	if c == nil {
 		return nil, nil
 	}
