@@ -20,23 +20,32 @@ const oddGroup = "q$HOME`x`#;&|(!)=%n"
 func TestClientEnv(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(map[string]string{
-		"producerTopicPrefixes": `["exchg.","trades."]`, "consumerTopicPrefixes": `["exchg."]`, "consumerGroupNames": `["team-quant"]`,
+		"producerTopicPrefixes": `["exchg.","trades."]`,
+		"consumerTopicPrefixes": `["exchg."]`,
+		"consumerGroupNames":    `["team-quant"]`,
 		"consumerTeams": `{"odd":{"topicPrefixes":["trades.","exchg.x"],"groupNames":["odd","` + oddGroup + `"]},` +
 			`"plain":{"topicPrefixes":["exchg."],"groupNames":["ab"]}}`,
 	}))
-	refuses := func(why string, args ...string) {
+	clientEnv := func(args ...string) string {
 		t.Helper()
-		out, code := s.script(t, nil, "client-env", append([]string{stacktest.Name}, args...)...)
-		assert.Equal(t, 1, code)
-		assert.Contains(t, out, why)
-		assert.NotContains(t, out, "KAFKA_", "half a configuration is worse than none")
+		stdout, stderr, code := s.Mskctl(t, nil, append([]string{"client-env", stacktest.Name}, args...)...)
+		require.Zero(t, code, stderr)
+		assert.Empty(t, stderr)
+		return stdout
 	}
-	refuses("it isn't deployed", "--role", "collector")
+	refuses := func(code int, why string, args ...string) {
+		t.Helper()
+		stdout, stderr, got := s.Mskctl(t, nil, append([]string{"client-env", stacktest.Name}, args...)...)
+		assert.Equal(t, code, got)
+		assert.Contains(t, stderr, why)
+		assert.Empty(t, stdout, "half a configuration is worse than none")
+	}
+	refuses(1, "it isn't deployed", "--role", "collector")
 	s.Up(t)
 	brokers := s.Outputs(t)["bootstrapBrokersSaslIam"].(string)
 	env := func(args ...string) map[string]string {
 		t.Helper()
-		return sourced(t, s.runs(t, nil, "client-env", append([]string{stacktest.Name}, args...)...))
+		return sourced(t, clientEnv(args...))
 	}
 
 	common := map[string]string{
@@ -44,14 +53,19 @@ func TestClientEnv(t *testing.T) {
 		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM",
 	}
 	assert.Equal(t, merged(common, map[string]string{
-		"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd", "KAFKA_LINGER_MS": "10",
+		"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd",
+		"KAFKA_LINGER_MS":      "10",
 		"KAFKA_TOPIC_PREFIXES": "exchg.,trades.",
 	}), env("--role", "collector"))
-	assert.Equal(t, merged(common, map[string]string{"KAFKA_TOPIC_PREFIXES": "exchg.", "KAFKA_GROUP_IDS": "team-quant"}), env("--role", "consumer"))
-	odd := merged(common, map[string]string{"KAFKA_TOPIC_PREFIXES": "trades.,exchg.x", "KAFKA_GROUP_IDS": "odd," + oddGroup})
+	assert.Equal(t, merged(common, map[string]string{
+		"KAFKA_TOPIC_PREFIXES": "exchg.", "KAFKA_GROUP_IDS": "team-quant",
+	}), env("--role", "consumer"))
+	odd := merged(common, map[string]string{
+		"KAFKA_TOPIC_PREFIXES": "trades.,exchg.x", "KAFKA_GROUP_IDS": "odd," + oddGroup,
+	})
 	assert.Equal(t, odd, env("--role", "consumer", "--team", "odd", "--format", "env"))
 
-	collector := s.runs(t, nil, "client-env", stacktest.Name, "--role", "collector", "--format", "properties")
+	collector := clientEnv("--role", "collector", "--format", "properties")
 	for _, line := range []string{
 		"bootstrap.servers=" + brokers, "security.protocol=SASL_SSL", "sasl.mechanism=AWS_MSK_IAM",
 		"sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;",
@@ -60,16 +74,16 @@ func TestClientEnv(t *testing.T) {
 	} {
 		assert.Contains(t, strings.Split(collector, "\n"), line)
 	}
-	consumer := s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--format", "properties")
+	consumer := clientEnv("--role", "consumer", "--format", "properties")
 	assert.Contains(t, consumer, "\ngroup.id=team-quant\n")
 	assert.NotContains(t, consumer, "acks=")
-	choice := s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--team", "odd", "--format", "properties")
+	choice := clientEnv("--role", "consumer", "--team", "odd", "--format", "properties")
 	assert.Contains(t, choice, "\n#group.id="+oddGroup+"\n", "with several groups, people choose")
 
 	var cloud struct {
 		WriteFiles []struct{ Path, Content, Permissions string } `yaml:"write_files"`
 	}
-	doc := s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--team", "odd", "--format", "user-data")
+	doc := clientEnv("--role", "consumer", "--team", "odd", "--format", "user-data")
 	require.True(t, strings.HasPrefix(doc, "#cloud-config\n"), "which cloud-init looks for")
 	require.NoError(t, yaml.Unmarshal([]byte(doc), &cloud))
 	require.Len(t, cloud.WriteFiles, 2)
@@ -83,19 +97,21 @@ func TestClientEnv(t *testing.T) {
 		BootstrapServers, Groups []string
 		Launch                   map[string]string
 	}
-	require.NoError(t, json.Unmarshal([]byte(s.runs(t, nil, "client-env", stacktest.Name, "--role", "consumer", "--team", "plain", "--format", "json")), &all))
+	plain := clientEnv("--role", "consumer", "--team", "plain", "--format", "json")
+	require.NoError(t, json.Unmarshal([]byte(plain), &all))
 	assert.Equal(t, []string{"ab"}, all.Groups)
 	assert.Equal(t, []string{brokers}, all.BootstrapServers)
 	assert.Regexp(t, `policy/crypto-stream-ap-south-1-consumer-plain$`, all.Launch["policyArn"])
 
-	refuses("no team nobody is deployed; there are: odd, plain", "--role", "consumer", "--team", "nobody")
-	refuses("--team is for consumers", "--role", "collector", "--team", "odd")
-	refuses("write collector or consumer", "--role", "producer")
-	refuses("--format 'yaml'", "--role", "collector", "--format", "yaml")
-	refuses("no such flag: --teams", "--role", "consumer", "--teams", "odd")
+	refuses(1, "no team nobody is deployed; there are: odd, plain", "--role", "consumer", "--team", "nobody")
+	refuses(2, "--team is for consumers", "--role", "collector", "--team", "odd")
+	refuses(2, `--role must be one of "collector","consumer"`, "--role", "producer")
+	refuses(2, "--format must be one of", "--role", "collector", "--format", "yaml")
+	refuses(2, "--teams", "--role", "consumer", "--teams", "odd")
+	refuses(2, "--role", "--team", "odd")
 
 	s.Set(t, map[string]string{"consumerTeams": `{"new":{"topicPrefixes":["exchg."],"groupNames":["new"]}}`})
-	refuses("no team new is deployed", "--role", "consumer", "--team", "new")
+	refuses(1, "no team new is deployed", "--role", "consumer", "--team", "new")
 }
 
 // sourced is what a shell makes of the file.

@@ -15,15 +15,17 @@ import (
 
 // cli is the grammar of the command line.
 type cli struct {
-	Init    initCmd    `cmd:"" help:"Check what a deployment of a stack needs, and say what is missing."`
-	Preview previewCmd `cmd:"" help:"Show what a deployment would change."`
-	Plan    planCmd    `cmd:"" help:"Save an update plan for apply."`
-	Apply   applyCmd   `cmd:"" help:"Deploy exactly what a saved plan contains."`
-	Drift   driftCmd   `cmd:"" help:"Compare AWS with the state and the program."`
-	Destroy destroyCmd `cmd:"" help:"Delete everything in a stack, although it is protected."`
-	Report  reportCmd  `cmd:"" help:"Print a stack's outputs as Markdown."`
-	CI      ciCmd      `cmd:"" name:"ci" help:"What only GitHub Actions needs."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Init       initCmd       `cmd:"" help:"Check what a deployment of a stack needs, and say what is missing."`
+	Preview    previewCmd    `cmd:"" help:"Show what a deployment would change."`
+	Plan       planCmd       `cmd:"" help:"Save an update plan for apply."`
+	Apply      applyCmd      `cmd:"" help:"Deploy exactly what a saved plan contains."`
+	Drift      driftCmd      `cmd:"" help:"Compare AWS with the state and the program."`
+	Destroy    destroyCmd    `cmd:"" help:"Delete everything in a stack, although it is protected."`
+	Report     reportCmd     `cmd:"" help:"Print a stack's outputs as Markdown."`
+	ClientEnv  clientEnvCmd  `cmd:"" help:"Print the settings that a client of a deployed stack needs."`
+	ImportFile importFileCmd `cmd:"" help:"Fill in what Pulumi has to import of a Terraform stack."`
+	CI         ciCmd         `cmd:"" name:"ci" help:"What only GitHub Actions needs."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `What people and pipelines do around the Pulumi program. Run it in the project's folder.

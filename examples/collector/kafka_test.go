@@ -80,7 +80,7 @@ func startKafka(t *testing.T, opts ...kfake.Opt) *kafka {
 	return k
 }
 
-// environ is what scripts/client-env prints, with changes: NAME=value, or NAME= for none.
+// environ is what mskctl client-env prints, with changes: NAME=value, or NAME= for none.
 func (k *kafka) environ(changes ...string) []string {
 	return append([]string{
 		"AWS_REGION=ap-south-1", "KAFKA_BOOTSTRAP_SERVERS=" + strings.Join(k.ListenAddrs(), ","),
