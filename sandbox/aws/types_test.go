@@ -188,5 +188,5 @@ func TestFunctions(t *testing.T) {
 		require.EqualError(t, err, want)
 	}
 	_, err := e.Check(t.Context(), plugin.CheckRequest{Type: "aws:s3/bucket:Bucket"})
-	require.EqualError(t, err, "the embedded AWS has no resource type aws:s3/bucket:Bucket")
+	require.EqualError(t, err, "the sandbox has no resource type aws:s3/bucket:Bucket")
 }
