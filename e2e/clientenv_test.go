@@ -20,7 +20,9 @@ const oddGroup = "q$HOME`x`#;&|(!)=%n"
 func TestClientEnv(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(map[string]string{
-		"producerTopicPrefixes": `["exchg.","trades."]`, "consumerTopicPrefixes": `["exchg."]`, "consumerGroupNames": `["team-quant"]`,
+		"producerTopicPrefixes": `["exchg.","trades."]`,
+		"consumerTopicPrefixes": `["exchg."]`,
+		"consumerGroupNames":    `["team-quant"]`,
 		"consumerTeams": `{"odd":{"topicPrefixes":["trades.","exchg.x"],"groupNames":["odd","` + oddGroup + `"]},` +
 			`"plain":{"topicPrefixes":["exchg."],"groupNames":["ab"]}}`,
 	}))
@@ -51,11 +53,16 @@ func TestClientEnv(t *testing.T) {
 		"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM",
 	}
 	assert.Equal(t, merged(common, map[string]string{
-		"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd", "KAFKA_LINGER_MS": "10",
+		"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd",
+		"KAFKA_LINGER_MS":      "10",
 		"KAFKA_TOPIC_PREFIXES": "exchg.,trades.",
 	}), env("--role", "collector"))
-	assert.Equal(t, merged(common, map[string]string{"KAFKA_TOPIC_PREFIXES": "exchg.", "KAFKA_GROUP_IDS": "team-quant"}), env("--role", "consumer"))
-	odd := merged(common, map[string]string{"KAFKA_TOPIC_PREFIXES": "trades.,exchg.x", "KAFKA_GROUP_IDS": "odd," + oddGroup})
+	assert.Equal(t, merged(common, map[string]string{
+		"KAFKA_TOPIC_PREFIXES": "exchg.", "KAFKA_GROUP_IDS": "team-quant",
+	}), env("--role", "consumer"))
+	odd := merged(common, map[string]string{
+		"KAFKA_TOPIC_PREFIXES": "trades.,exchg.x", "KAFKA_GROUP_IDS": "odd," + oddGroup,
+	})
 	assert.Equal(t, odd, env("--role", "consumer", "--team", "odd", "--format", "env"))
 
 	collector := clientEnv("--role", "collector", "--format", "properties")
@@ -90,7 +97,8 @@ func TestClientEnv(t *testing.T) {
 		BootstrapServers, Groups []string
 		Launch                   map[string]string
 	}
-	require.NoError(t, json.Unmarshal([]byte(clientEnv("--role", "consumer", "--team", "plain", "--format", "json")), &all))
+	plain := clientEnv("--role", "consumer", "--team", "plain", "--format", "json")
+	require.NoError(t, json.Unmarshal([]byte(plain), &all))
 	assert.Equal(t, []string{"ab"}, all.Groups)
 	assert.Equal(t, []string{brokers}, all.BootstrapServers)
 	assert.Regexp(t, `policy/crypto-stream-ap-south-1-consumer-plain$`, all.Launch["policyArn"])
