@@ -37,7 +37,7 @@ const assumedRole = `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessK
 </Credentials></AssumeRoleResult></AssumeRoleResponse>`
 
 // serveEC2 serves the rules of the sandbox's security groups to the AWS SDK, and returns the endpoint.
-func serveEC2(t *testing.T, sandbox *aws.Cloud) string {
+func serveEC2(t *testing.T, sandbox *aws.Sandbox) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.FormValue("Action") {
@@ -53,7 +53,7 @@ func serveEC2(t *testing.T, sandbox *aws.Cloud) string {
 	return server.URL
 }
 
-func rulesOf(sandbox *aws.Cloud, id string) ruleSet {
+func rulesOf(sandbox *aws.Sandbox, id string) ruleSet {
 	var out ruleSet
 	group, ok := sandbox.Snapshot().SecurityGroups[id]
 	if !ok {
@@ -62,7 +62,6 @@ func rulesOf(sandbox *aws.Cloud, id string) ruleSet {
 	for _, r := range group.Rules {
 		rule := ec2Rule{
 			ID: r.ID, Group: id, Egress: r.Egress, Protocol: r.Protocol, From: r.From, To: r.To,
-			IPv4: r.CIDR, IPv6: r.CIDR6, PrefixList: r.PrefixList,
 		}
 		if r.Group != "" {
 			rule.Referenced = &ec2RuleSource{r.Group}
