@@ -62,6 +62,7 @@ func rulesOf(sandbox *aws.Sandbox, id string) ruleSet {
 	for _, r := range group.Rules {
 		rule := ec2Rule{
 			ID: r.ID, Group: id, Egress: r.Egress, Protocol: r.Protocol, From: r.From, To: r.To,
+			IPv4: r.CIDR, IPv6: r.CIDR6,
 		}
 		if r.Group != "" {
 			rule.Referenced = &ec2RuleSource{r.Group}

@@ -43,9 +43,9 @@ type faultCase struct {
 func (d *deployment) oneByOne() (cases []faultCase) {
 	nth := map[aws.Call]int{}
 	for _, c := range d.calls {
-		same := aws.Call{Kind: c.Operation, Type: c.Type, Name: c.Name}
+		same := aws.Call{Operation: c.Operation, Type: c.Type, Name: c.Name}
 		nth[same]++
-		f := aws.Fault{Kind: c.Operation, Type: c.Type, Name: c.Name, Nth: nth[same]}
+		f := aws.Fault{Operation: c.Operation, Type: c.Type, Name: c.Name, Nth: nth[same]}
 		before, after := f, f
 		before.Error, after.Error, after.After = aws.Unavailable, aws.Lost, true
 		title := strings.TrimSpace(
