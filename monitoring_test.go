@@ -279,7 +279,7 @@ func TestAlarms(t *testing.T) {
 		"quotaAlarmPercent":     "75",
 		"silenceMinutes":        "12",
 		"consumerGroupNames":    `["a","b:c"]`,
-		"consumerTeams":         `{"quant":{"topicPrefixes":["exchg."],"groupNames":["q/1"]}}`,
+		"clients":               `{"quant":{"reads":["exchg."],"groups":["q/1"]}}`,
 	})
 	const (
 		byTopic = ` FROM SCHEMA("AWS/Kafka", "Cluster Name", Topic) WHERE "Cluster Name" = 'crypto-stream'`

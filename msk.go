@@ -42,6 +42,9 @@ type clusterARN string
 // topics returns the ARN of every topic whose name begins with prefix.
 func (a clusterARN) topics(prefix string) string { return a.inside("topic", prefix+"*") }
 
+// groups returns the ARN of every consumer group whose name begins with prefix.
+func (a clusterARN) groups(prefix string) string { return a.inside("group", prefix+"*") }
+
 // group returns the ARN of one consumer group.
 func (a clusterARN) group(name string) string { return a.inside("group", name) }
 

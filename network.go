@@ -51,18 +51,25 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 	for _, id := range slices.Sorted(slices.Values(cfg.ClientSecurityGroupIDs)) {
 		clients = append(clients, pulumi.String(id))
 	}
-	brokers, err := group("brokers", "Brokers of MSK Serverless",
-		ec2.SecurityGroupIngressArray{
-			ec2.SecurityGroupIngressArgs{
-				Description: pulumi.String(
-					"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients",
-				),
-				Protocol:       pulumi.String("tcp"),
-				FromPort:       pulumi.Int(kafkaPort),
-				ToPort:         pulumi.Int(kafkaPort),
-				SecurityGroups: clients,
-			},
-		},
+	ingress := ec2.SecurityGroupIngressArray{ec2.SecurityGroupIngressArgs{
+		Description:    pulumi.String("Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"),
+		Protocol:       pulumi.String("tcp"),
+		FromPort:       pulumi.Int(kafkaPort),
+		ToPort:         pulumi.Int(kafkaPort),
+		SecurityGroups: clients,
+	}}
+	if slices.ContainsFunc(cfg.Clients(), config.Client.OnLambda) {
+		// An event source has the brokers' own group (Lambda guide, "Configuring your Amazon MSK cluster and Amazon VPC
+		// network for Lambda").
+		ingress = append(ingress, ec2.SecurityGroupIngressArgs{
+			Description: pulumi.String("Kafka (SASL/IAM over TLS) from event sources of Lambda functions"),
+			Protocol:    pulumi.String("tcp"),
+			FromPort:    pulumi.Int(kafkaPort),
+			ToPort:      pulumi.Int(kafkaPort),
+			Self:        pulumi.Bool(true),
+		})
+	}
+	brokers, err := group("brokers", "Brokers of MSK Serverless", ingress,
 		ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
 			Description:    pulumi.String("All traffic"),
 			Protocol:       pulumi.String("-1"),
@@ -78,6 +85,19 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 
 	n := network{Brokers: brokers, Collector: collector, Consumer: consumer}
 	return n, n.allowEgress(ctx, cfg, provider)
+}
+
+// groupOf returns the security group for what a client runs on. A client that writes needs the way out to its sources
+// that collectors have. A Lambda event source is given the brokers' group, whatever else is configured (Lambda guide,
+// "Creating a Lambda event source mapping for an Amazon MSK event source").
+func (n network) groupOf(c config.Client) *ec2.SecurityGroup {
+	switch {
+	case c.OnLambda() && len(c.RunsOn.Kinds()) == 1:
+		return n.Brokers
+	case len(c.Writes.Names) > 0:
+		return n.Collector
+	}
+	return n.Consumer
 }
 
 // allowEgress lets collectors and consumers connect to the brokers, and collectors to the exchanges. The provider

@@ -48,6 +48,7 @@ func preflight(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (
 	if err != nil {
 		return account{}, err
 	}
+	verifyTrust(cfg, acct, &ps)
 	verifyPolicySizes(cfg, acct, &ps)
 	return acct, ps.Err()
 }

@@ -323,15 +323,15 @@ func TestProgramLooksUpSideBySide(t *testing.T) {
 	)
 }
 
-func TestProgramRegistersTeams(t *testing.T) {
+func TestProgramRegistersClientsWithoutRoles(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{true, false} {
-		changes := map[string]string{"consumerTeams": configtest.Teams}
+		changes := map[string]string{"clients": configtest.Readers}
 		want := []string{
+			"iam/policy client-quant",
+			"iam/policy client-research",
 			"iam/policy collector-logs",
 			"iam/policy consumer",
-			"iam/policy consumer-quant",
-			"iam/policy consumer-research",
 			"iam/policy control-plane",
 			"iam/policy operator",
 			"iam/policy producer",
@@ -348,6 +348,7 @@ func TestProgramRegistersTeams(t *testing.T) {
 		assert.Equal(t, want, got)
 		for _, name := range got {
 			_, short, _ := strings.Cut(name, " ")
+			short = strings.Replace(short, "client-", "consumer-", 1)
 			assert.Equal(t, fmt.Sprintf("crypto-stream-ap-south-1-%s", short), m.in(t, name, "name"))
 		}
 	}

@@ -124,7 +124,7 @@ func (b *bench) measureTeam() error {
 	for i, program := range []string{"program", "plain"} {
 		var sizes [2]*deployment
 		for j, n := range []int{few, many} {
-			d, err := b.prebuilt(program, teams(n), fmt.Sprint("POLICIES=", n))
+			d, err := b.prebuilt(program, clients(n), fmt.Sprint("POLICIES=", n))
 			if err != nil {
 				return err
 			}

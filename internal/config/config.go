@@ -15,10 +15,10 @@ type Config struct {
 	CollectorEgressCIDRs   []string `json:"collectorEgressCidrs"`
 	VerifyNetwork          bool     `json:"verifyNetwork"`
 
-	ProducerTopicPrefixes []string        `json:"producerTopicPrefixes"`
-	ConsumerTopicPrefixes []string        `json:"consumerTopicPrefixes"`
-	ConsumerGroupNames    []string        `json:"consumerGroupNames"`
-	ConsumerTeams         map[string]Team `json:"consumerTeams"`
+	ProducerTopicPrefixes []string                  `json:"producerTopicPrefixes"`
+	ConsumerTopicPrefixes []string                  `json:"consumerTopicPrefixes"`
+	ConsumerGroupNames    []string                  `json:"consumerGroupNames"`
+	ClientSettings        map[string]ClientSettings `json:"clients"`
 
 	LogRetentionDays int    `json:"logRetentionDays"`
 	LogKMSKeyARN     string `json:"logKmsKeyArn"`

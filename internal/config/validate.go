@@ -23,18 +23,22 @@ func (c Config) Validate() Problems {
 	return ps
 }
 
+// maxRoleName is how many characters a role's name may have (IAM quotas).
+const maxRoleName = 64
+
 func (c Config) validateClusterName(ps *Problems) {
-	// A role's name has at most 64 characters (IAM quotas), fewer than any other name that begins with the
-	// cluster's. An adopted role keeps the name that it has.
+	// A role's name may have fewer characters than any other name that begins with the cluster's. An adopted role
+	// keeps the name that it has.
 	suffix := "-" + c.Region + "-collector"
-	room := 64 - len(suffix)
+	room := maxRoleName - len(suffix)
 	if ps.match("clusterName", c.ClusterName, clusterNameRule) && len(c.ClusterName) > room && !c.Adopted {
 		ps.Add(
 			"clusterName",
 			c.ClusterName,
-			"must have at most %d characters: the role %q may have 64 (IAM quotas)",
+			"must have at most %d characters: the role %q may have %d (IAM quotas)",
 			room,
 			c.ClusterName+suffix,
+			maxRoleName,
 		)
 	}
 }

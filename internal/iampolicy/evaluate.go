@@ -37,6 +37,14 @@ func (l *Strings) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
+// MarshalJSON writes a list of one element as that element.
+func (l Strings) MarshalJSON() ([]byte, error) {
+	if len(l) == 1 {
+		return json.Marshal(l[0])
+	}
+	return json.Marshal([]string(l))
+}
+
 // Parse reads a policy. An element that Decide doesn't support (NotAction, NotResource, a policy variable, a
 // condition operator other than StringEquals and StringLike) is an error.
 func Parse(doc string) (Policy, error) {
@@ -129,6 +137,12 @@ func (r Rule) holds(context map[string]string) bool {
 // wild reports whether s matches the pattern, in which * stands for any number of characters of the class and ? for
 // one. A * at the end of a segment of an ARN matches beyond the colon ("IAM JSON policy elements: Resource").
 func wild(pattern, s, class string) bool {
+	switch i := strings.IndexAny(pattern, "*?"); {
+	case i < 0:
+		return pattern == s
+	case pattern[i:] == "*":
+		return strings.HasPrefix(s, pattern[:i])
+	}
 	var re strings.Builder
 	for i, r := range pattern {
 		rest := pattern[i+len(string(r)):]
