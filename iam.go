@@ -18,6 +18,7 @@ import (
 type access struct {
 	Clients   []client      // in the order of Config.Clients
 	Operators []*iam.Policy // several if the names don't fit into one
+	Observers *iam.Policy   // nil unless it is configured
 }
 
 // client is a client of the configuration with what was declared for it.
@@ -61,7 +62,10 @@ func newAccess(
 		}
 		a.Operators = append(a.Operators, policy)
 	}
-	return a, nil
+	if cfg.Observers {
+		a.Observers, err = newPolicy(ctx, cfg, provider, observerPolicy(), cluster.Arn)
+	}
+	return a, err
 }
 
 // sharedPolicy is a policy of every role whose client needs it.

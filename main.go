@@ -42,6 +42,9 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := newClusterPolicy(ctx, cfg, provider, cluster); err != nil {
+		return err
+	}
 	access, err := newAccess(ctx, cfg, provider, account, cluster, logs)
 	if err != nil {
 		return err

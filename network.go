@@ -18,17 +18,18 @@ const kafkaPort = 9098
 // network holds the security groups of the platform.
 type network struct {
 	Brokers, Collector, Consumer *ec2.SecurityGroup
+	FurtherBrokers               map[string]*ec2.SecurityGroup // by VPC
 }
 
 // newNetwork declares the security groups of brokers, collectors and consumers, and what they let through.
 func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (network, error) {
-	group := func(name, description string, ingress ec2.SecurityGroupIngressArray, egress ec2.SecurityGroupEgressArray,
+	group := func(vpc, name, description string, ingress ec2.SecurityGroupIngressArray, egress ec2.SecurityGroupEgressArray,
 		opts ...pulumi.ResourceOption,
 	) (*ec2.SecurityGroup, error) {
 		return ec2.NewSecurityGroup(ctx, name, &ec2.SecurityGroupArgs{
 			Name:        pulumi.String(cfg.ClusterName + "-" + name),
 			Description: pulumi.String(description),
-			VpcId:       pulumi.String(cfg.VPCID),
+			VpcId:       pulumi.String(vpc),
 			Ingress:     ingress,
 			Egress:      egress,
 		}, append(opts, pulumi.Provider(provider),
@@ -37,54 +38,91 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 			pulumi.DeleteBeforeReplace(false))...)
 	}
 
-	collector, err := group("collector", "Collectors: EC2 instances that produce to the brokers", nil, nil)
+	collector, err := group(cfg.VPCID, "collector", "Collectors: EC2 instances that produce to the brokers", nil, nil)
 	if err != nil {
 		return network{}, err
 	}
-	consumer, err := group("consumer", "Consumers: workloads that read from the brokers", nil, nil)
+	consumer, err := group(cfg.VPCID, "consumer", "Consumers: workloads that read from the brokers", nil, nil)
 	if err != nil {
 		return network{}, err
 	}
 
-	// Inline rules are exclusive: a rule that somebody adds by hand shows as drift and is removed.
-	clients := pulumi.StringArray{collector.ID(), consumer.ID()}
-	for _, id := range slices.Sorted(slices.Values(cfg.ClientSecurityGroupIDs)) {
-		clients = append(clients, pulumi.String(id))
+	n := network{Collector: collector, Consumer: consumer, FurtherBrokers: map[string]*ec2.SecurityGroup{}}
+	for i, v := range cfg.VPCs() {
+		name, clients := "brokers", pulumi.StringArray{}
+		if i > 0 {
+			name += "-" + v.ID
+		} else {
+			clients = pulumi.StringArray{collector.ID(), consumer.ID()}
+		}
+		for _, id := range slices.Sorted(slices.Values(v.ClientSGs.Names)) {
+			clients = append(clients, pulumi.String(id))
+		}
+		brokers, err := group(v.ID, name, "Brokers of MSK Serverless", brokersIngress(cfg, clients),
+			ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
+				Description:    pulumi.String("All traffic"),
+				Protocol:       pulumi.String("-1"),
+				FromPort:       pulumi.Int(0),
+				ToPort:         pulumi.Int(0),
+				CidrBlocks:     pulumi.StringArray{pulumi.String("0.0.0.0/0")},
+				Ipv6CidrBlocks: pulumi.StringArray{pulumi.String("::/0")},
+			}},
+			pulumi.Protect(cfg.Protect))
+		if err != nil {
+			return network{}, err
+		}
+		if i > 0 {
+			n.FurtherBrokers[v.ID] = brokers
+		} else {
+			n.Brokers = brokers
+		}
 	}
-	ingress := ec2.SecurityGroupIngressArray{ec2.SecurityGroupIngressArgs{
-		Description:    pulumi.String("Kafka (SASL/IAM over TLS) from collectors, consumers and further clients"),
-		Protocol:       pulumi.String("tcp"),
-		FromPort:       pulumi.Int(kafkaPort),
-		ToPort:         pulumi.Int(kafkaPort),
-		SecurityGroups: clients,
-	}}
-	if slices.ContainsFunc(cfg.Clients(), config.Client.OnLambda) {
-		// An event source has the brokers' own group (Lambda guide, "Configuring your Amazon MSK cluster and Amazon VPC
-		// network for Lambda").
-		ingress = append(ingress, ec2.SecurityGroupIngressArgs{
-			Description: pulumi.String("Kafka (SASL/IAM over TLS) from event sources of Lambda functions"),
+	return n, n.allowEgress(ctx, cfg, provider)
+}
+
+// brokersIngress returns the inbound rules of a brokers' group. Inline rules are exclusive: a rule that somebody adds by
+// hand shows as drift and is removed.
+func brokersIngress(cfg config.Config, clients pulumi.StringArray) ec2.SecurityGroupIngressArray {
+	kafka := func(description string) ec2.SecurityGroupIngressArgs {
+		return ec2.SecurityGroupIngressArgs{
+			Description: pulumi.String("Kafka (SASL/IAM over TLS) from " + description),
 			Protocol:    pulumi.String("tcp"),
 			FromPort:    pulumi.Int(kafkaPort),
 			ToPort:      pulumi.Int(kafkaPort),
-			Self:        pulumi.Bool(true),
-		})
+		}
 	}
-	brokers, err := group("brokers", "Brokers of MSK Serverless", ingress,
-		ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
-			Description:    pulumi.String("All traffic"),
-			Protocol:       pulumi.String("-1"),
-			FromPort:       pulumi.Int(0),
-			ToPort:         pulumi.Int(0),
-			CidrBlocks:     pulumi.StringArray{pulumi.String("0.0.0.0/0")},
-			Ipv6CidrBlocks: pulumi.StringArray{pulumi.String("::/0")},
-		}},
-		pulumi.Protect(cfg.Protect))
-	if err != nil {
-		return network{}, err
+	var ingress ec2.SecurityGroupIngressArray
+	if len(clients) > 0 {
+		rule := kafka("collectors, consumers and further clients")
+		rule.SecurityGroups = clients
+		ingress = append(ingress, rule)
 	}
-
-	n := network{Brokers: brokers, Collector: collector, Consumer: consumer}
-	return n, n.allowEgress(ctx, cfg, provider)
+	if len(cfg.ClientCIDRs) > 0 {
+		rule := kafka("further networks")
+		v4, v6 := pulumi.StringArray{}, pulumi.StringArray{}
+		for _, cidr := range slices.Sorted(slices.Values(cfg.ClientCIDRs)) {
+			if strings.Contains(cidr, ":") {
+				v6 = append(v6, pulumi.String(cidr))
+			} else {
+				v4 = append(v4, pulumi.String(cidr))
+			}
+		}
+		if len(v4) > 0 {
+			rule.CidrBlocks = v4
+		}
+		if len(v6) > 0 {
+			rule.Ipv6CidrBlocks = v6
+		}
+		ingress = append(ingress, rule)
+	}
+	if slices.ContainsFunc(cfg.Clients(), config.Client.OnLambda) {
+		// An event source has the brokers' own group (Lambda guide, "Configuring your Amazon MSK cluster and Amazon VPC
+		// network for Lambda").
+		rule := kafka("event sources of Lambda functions")
+		rule.Self = pulumi.Bool(true)
+		ingress = append(ingress, rule)
+	}
+	return ingress
 }
 
 // groupOf returns the security group for what a client runs on. A client that writes needs the way out to its sources

@@ -23,6 +23,13 @@ func export(
 	ctx.Export("clusterArn", cluster.Arn)
 	ctx.Export("clusterUuid", cluster.ClusterUuid)
 	ctx.Export("brokerSecurityGroupId", n.Brokers.ID())
+	if len(n.FurtherBrokers) > 0 {
+		further := pulumi.StringMap{}
+		for vpc, group := range n.FurtherBrokers {
+			further[vpc] = group.ID()
+		}
+		ctx.Export("furtherBrokerSecurityGroupIds", further)
+	}
 	ctx.Export("collectorSecurityGroupId", n.Collector.ID())
 	ctx.Export("consumerSecurityGroupId", n.Consumer.ID())
 	ctx.Export("brokerLogGroupName", logs.Name)
@@ -33,6 +40,9 @@ func export(
 	}
 	ctx.Export("operatorPolicyArn", operators[0])
 	ctx.Export("operatorPolicyArns", operators)
+	if a.Observers != nil {
+		ctx.Export("observerPolicyArn", a.Observers.Arn)
+	}
 	if d.URL != "" {
 		ctx.Export("dashboardUrl", pulumi.String(d.URL))
 	}

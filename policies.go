@@ -132,6 +132,25 @@ func lambdaPolicy(region string, acct account) policy {
 	}
 }
 
+// observerPolicy returns the policy of user interfaces and lag exporters. It describes all topics and groups: their names
+// would outgrow a policy, and groups come and go. It changes nothing, and reads no data.
+func observerPolicy() policy {
+	return policy{
+		name:        "observer",
+		description: "See all topics and consumer groups, and change nothing",
+		document: func(arn string) iampolicy.Document {
+			cluster := clusterARN(arn)
+			return iampolicy.NewDocument(
+				iampolicy.Allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:DescribeCluster"}, []string{arn}),
+				iampolicy.Allow("SeeTopics",
+					[]string{"kafka-cluster:DescribeTopic", "kafka-cluster:DescribeTopicDynamicConfiguration"},
+					[]string{cluster.topics("")}),
+				iampolicy.Allow("SeeGroups", []string{"kafka-cluster:DescribeGroup"}, []string{cluster.groups("")}),
+			)
+		},
+	}
+}
+
 // mskConnectInternal begins the names of the topics and groups in which MSK Connect keeps its own state.
 const mskConnectInternal = "__amazon_msk_connect_"
 

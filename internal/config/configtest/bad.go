@@ -34,6 +34,13 @@ func runsOn(what string) string { return client(`"writes":["a."],"runsOn":` + wh
 // podIdentity returns the JSON of a client that runs on pods with the settings.
 func podIdentity(settings string) string { return runsOn(`{"podIdentity":{` + settings + `}}`) }
 
+// furtherVPC returns the JSON of a further VPC with the settings and a client's group.
+func furtherVPC(settings string) string {
+	return `[{` + settings + `,"clientSecurityGroupIds":["sg-11111111"]}]`
+}
+
+const furtherSubnets = `"subnetIds":["subnet-11111111","subnet-22222222"]`
+
 // irsa is the JSON of a service account.
 const irsa = `{"providerArn":"` + OIDCProvider + `","namespace":"n","serviceAccount":"s"}`
 
@@ -119,6 +126,41 @@ var Bad = []BadCase{
 	{"59 client groups", "clientSecurityGroupIds", ListOf(59, "sg-000000%02x"), "", "at most 58"},
 	{"client group is a name", "clientSecurityGroupIds", `["default"]`, "", "the id of a security group"},
 	{"client group twice", "clientSecurityGroupIds", `["sg-0a1b2c3d","sg-0a1b2c3d"]`, "", "listed twice"},
+
+	{"client block of all", "clientCidrs", `["0.0.0.0/0"]`, "", "every address"},
+	{"client block of all IPv6", "clientCidrs", `["10.0.0.0/8","::/0"]`, "", "every address"},
+	{"client block without a length", "clientCidrs", `["10.0.0.1"]`, "", "CIDR block"},
+	{"client block with host bits", "clientCidrs", `["10.1.2.3/8"]`, "", "write 10.0.0.0/8"},
+	{"client block twice", "clientCidrs", `["10.0.0.0/8","10.0.0.0/8"]`, "", "listed twice"},
+	{"59 client blocks", "clientCidrs", ListOf(59, "10.0.%d.0/24"), "", "at most 58"},
+
+	{"further VPC without subnets", "furtherVpcs", furtherVPC(`"vpcId":"vpc-11111111"`), "furtherVpcs.subnetIds", "at least 2"},
+	{
+		"further VPC is the first", "furtherVpcs", furtherVPC(`"vpcId":"vpc-0a1b2c3d4e5f60718",` + furtherSubnets),
+		"furtherVpcs.vpcId", "is vpcId already",
+	},
+	{
+		"further VPC without clients", "furtherVpcs", `[{"vpcId":"vpc-11111111",` + furtherSubnets + `}]`,
+		"furtherVpcs.clientSecurityGroupIds", "nothing in this VPC could reach the brokers",
+	},
+	{
+		"further VPC with an unknown field", "furtherVpcs", furtherVPC(`"id":"vpc-11111111"`),
+		"furtherVpcs.id", "unknown setting; there are vpcId, subnetIds, clientSecurityGroupIds",
+	},
+	{"further VPC by its id", "furtherVpcs", `["vpc-11111111"]`, "", "must be a map with some of vpcId"},
+	{"further VPCs null", "furtherVpcs", `null`, "", "must be a map"},
+	{"5 further VPCs", "furtherVpcs", "[" + strings.Repeat("{},", 4) + "{}]", "", "at most 4"},
+	{
+		"further VPC twice", "furtherVpcs", `[{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]},` +
+			`{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]}]`,
+		"furtherVpcs[1].vpcId", "is furtherVpcs[0].vpcId already",
+	},
+
+	{"cluster policy of another service", "clusterPolicyServices", `["lambda"]`, "", "one of firehose, replicator"},
+	{"cluster policy of all", "clusterPolicyServices", `["*"]`, "", "one of firehose, replicator"},
+	{"cluster policy twice", "clusterPolicyServices", `["firehose","firehose"]`, "", "listed twice"},
+	{"cluster policy as text", "clusterPolicyServices", `firehose`, "", "a list of strings"},
+	{"observers as text", "observers", "yes", "", "true or false"},
 
 	{"egress without a length", "collectorEgressCidrs", `["10.0.0.1"]`, "", "CIDR block"},
 	{"egress with host bits", "collectorEgressCidrs", `["10.1.2.3/8"]`, "", "write 10.0.0.0/8"},
