@@ -84,7 +84,8 @@ func controlPlanePolicy(region string) policy {
 		document: func(arn string) iampolicy.Document {
 			return iampolicy.NewDocument(
 				iampolicy.Allow("DescribeCluster", []string{"kafka:DescribeClusterV2"}, []string{arn}),
-				inRegion(region, iampolicy.Allow("FindBrokers", []string{"kafka:GetBootstrapBrokers"}, []string{"*"})),
+				inRegion(region,
+					iampolicy.Allow("FindBrokers", []string{"kafka:GetBootstrapBrokers"}, []string{"*"})),
 			)
 		},
 	}

@@ -12,6 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/project"
 	"msk-serverless/sandbox/aws"
 )
