@@ -7,7 +7,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,6 +28,11 @@ const usage = `usage: go run ./sandbox <command> [args]
 Runs the command with an embedded AWS behind Pulumi, for example:
 
     go run ./sandbox pulumi up --stack sandbox
+
+Two commands are its own:
+
+    go run ./sandbox kafka                          serve the deployed cluster's Kafka on loopback
+    go run ./sandbox credentials <role or client>   print credentials for it
 `
 
 func main() {
@@ -65,6 +72,9 @@ func run(args []string) (int, error) {
 		}
 		cloud.Latency(func(aws.Call) time.Duration { return d })
 	}
+	if command, ours := commands[args[0]]; ours {
+		return runOurs(command, folder(dir), cloud, args[1:])
+	}
 	attach, stop, err := cloud.Serve()
 	if err != nil {
 		return 1, err
@@ -75,6 +85,31 @@ func run(args []string) (int, error) {
 		return 1, err
 	}
 	return pass(args, env)
+}
+
+// commands are the commands that the sandbox has itself.
+var commands = map[string]func(context.Context, folder, *aws.Sandbox, []string) error{
+	"kafka": func(ctx context.Context, dir folder, cloud *aws.Sandbox, args []string) error {
+		return serveKafka(ctx, dir, cloud, args, os.Stdout, os.Stderr)
+	},
+	"credentials": func(_ context.Context, dir folder, cloud *aws.Sandbox, args []string) error {
+		return handOut(dir, cloud, args, os.Stdout)
+	},
+}
+
+// runOurs runs a command until it ends or we are told to stop, and returns its exit code.
+func runOurs(command func(context.Context, folder, *aws.Sandbox, []string) error, dir folder, cloud *aws.Sandbox, args []string,
+) (int, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	err := command(ctx, dir, cloud, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0, nil
+	case err != nil:
+		return 1, err
+	}
+	return 0, nil
 }
 
 // findRoot is the directory with Pulumi.yaml, here or above.
