@@ -37,8 +37,8 @@ type issued struct {
 // sessionName is part of the principal, which a client must keep when it renews its credentials.
 const sessionName = "sandbox"
 
-// handOut is the command credentials.
-func handOut(dir folder, cloud *aws.Sandbox, args []string, stdout io.Writer) error {
+// printCredentials is the command credentials.
+func printCredentials(dir folder, sandbox *aws.Sandbox, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("credentials", flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), credentialsUsage); flags.PrintDefaults() }
 	clusterName := flags.String("cluster", "", "name of the cluster, if there are several")
@@ -50,7 +50,7 @@ func handOut(dir folder, cloud *aws.Sandbox, args []string, stdout io.Writer) er
 		flags.Usage()
 		return fmt.Errorf("%d names: name one role or client", flags.NArg())
 	}
-	state := cloud.Snapshot()
+	state := sandbox.Snapshot()
 	_, cluster, err := findCluster(state, *clusterName)
 	if err != nil {
 		return err

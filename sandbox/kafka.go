@@ -26,21 +26,6 @@ mskctl client-env with --local, and credentials from go run ./sandbox credential
 
 `
 
-// folder is the sandbox's folder, .sandbox.
-type folder string
-
-func (d folder) file(name string) string { return filepath.Join(string(d), name) }
-
-// The files of the folder.
-const (
-	stateFile       = "aws.json"
-	credentialsFile = "credentials.json"
-	endpointFile    = "kafka.json"
-	authorityFile   = "kafka-ca.pem"
-	keyFile         = "kafka-key.pem"
-	kafkaLock       = "kafka.lock"
-)
-
 // endpoint is what mskctl client-env --local reads.
 type endpoint struct {
 	ClusterARN       string `json:"clusterArn"`
@@ -49,7 +34,13 @@ type endpoint struct {
 }
 
 // serveKafka is the command kafka. It returns when ctx ends.
-func serveKafka(ctx context.Context, dir folder, cloud *aws.Sandbox, args []string, stdout, stderr io.Writer) error {
+func serveKafka(
+	ctx context.Context,
+	dir folder,
+	sandbox *aws.Sandbox,
+	args []string,
+	stdout, stderr io.Writer,
+) error {
 	flags := flag.NewFlagSet("kafka", flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), kafkaUsage); flags.PrintDefaults() }
 	clusterName := flags.String("cluster", "", "name of the cluster, if there are several")
@@ -71,7 +62,7 @@ func serveKafka(ctx context.Context, dir folder, cloud *aws.Sandbox, args []stri
 			return fmt.Errorf("-kafka-version %s: not a version of Kafka that is known", *version)
 		}
 	}
-	arn, cluster, err := findCluster(cloud.Snapshot(), *clusterName)
+	arn, cluster, err := findCluster(sandbox.Snapshot(), *clusterName)
 	if err != nil {
 		return err
 	}
@@ -87,7 +78,7 @@ func serveKafka(ctx context.Context, dir folder, cloud *aws.Sandbox, args []stri
 	logger := log.New(stderr, "kafka: ", log.Ltime)
 	k, err := kafka.Start(kafka.Config{
 		ARN:        arn,
-		Authority:  &authority{dir: dir, aws: cloud, log: logger},
+		Authority:  &authority{dir: dir, aws: sandbox, log: logger},
 		TLS:        tlsConfig,
 		Ports:      ports(*port),
 		Dir:        dir.file(filepath.Join("kafka", path.Base(arn))),

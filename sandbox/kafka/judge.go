@@ -62,7 +62,9 @@ func (a *asker) mayGroup(action, name string) bool {
 }
 
 // mayCluster reports whether the principal may do the action on the cluster.
-func (a *asker) mayCluster(action string) bool { return a.may("kafka-cluster:"+action, a.cluster.config.ARN) }
+func (a *asker) mayCluster(action string) bool {
+	return a.may("kafka-cluster:"+action, a.cluster.config.ARN)
+}
 
 // sees reports whether the principal may do the action on the topic or group, for what a response shows. A request
 // doesn't fail without it.
