@@ -13,7 +13,7 @@ import (
 // slow.
 func (b *bench) measureCold() error {
 	clone := filepath.Join(b.dir, "clone")
-	if _, err := measure(exec.Command("git", "clone", "--quiet", b.root, clone), false); err != nil {
+	if _, err := measure(exec.Command("git", "clone", "--quiet", b.root, clone)); err != nil {
 		return err
 	}
 	env := append(os.Environ(), "GOMODCACHE="+filepath.Join(b.dir, "mod"), "GOCACHE="+filepath.Join(b.dir, "cache"),
@@ -22,7 +22,7 @@ func (b *bench) measureCold() error {
 		fmt.Fprintln(os.Stderr, "make", args)
 		cmd := exec.Command("make", args...)
 		cmd.Dir, cmd.Env = clone, env
-		u, err := measure(cmd, false)
+		u, err := measure(cmd)
 		return u.seconds, err
 	}
 	tools, err := run("tools")

@@ -57,7 +57,7 @@ func (b *bench) deploy(dir string, pulumiYAML []byte, settings map[string]any, e
 	if err != nil {
 		return nil, err
 	}
-	_, err = measure(d.pulumi("up", "--yes", "--skip-preview"), false)
+	_, err = measure(d.pulumi("up", "--yes", "--skip-preview"))
 	return d, err
 }
 
@@ -75,7 +75,7 @@ func (b *bench) attach(dir string, env ...string) (*deployment, error) {
 	d.stop = stop
 	d.env = append(project.Environ(os.Environ(), filepath.Join(b.root, "bin"), state, attach), env...)
 	d.env = append(d.env, "PULUMI_HOME="+filepath.Join(b.dir, "home"))
-	_, err = measure(d.pulumi("stack", "init"), false)
+	_, err = measure(d.pulumi("stack", "init"))
 	return d, err
 }
 

@@ -19,7 +19,7 @@ func (b *bench) measureWarm() error {
 	for name, pkg := range map[string]string{"program": ".", "plain": "./bench/plain"} {
 		fmt.Fprintln(os.Stderr, "building", pkg)
 		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(b.dir, name), pkg)
-		if _, err := measure(build, false); err != nil {
+		if _, err := measure(build); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (b *bench) measureBuildTarget() error {
 		return err
 	}
 	defer program.stop()
-	if _, err := measure(program.pulumi("up", "--yes", "--skip-preview"), false); err != nil {
+	if _, err := measure(program.pulumi("up", "--yes", "--skip-preview")); err != nil {
 		return err
 	}
 	if err := b.against("preview, `buildTarget`", program.preview, plain.preview, 1.10); err != nil {
@@ -104,20 +104,16 @@ func (b *bench) measureBuildTarget() error {
 // against adds the row of a command of the program and the same command of the plain program. A most of 0 is no
 // target.
 func (b *bench) against(what string, program, plain func() *exec.Cmd, most float64) error {
-	times, plainTimes, ratio, err := b.compare(what, program, plain, false)
-	if err != nil {
-		return err
-	}
-	memory, plainMemory, _, err := b.compare(what+", memory", program, plain, true)
+	ours, theirs, ratio, err := b.compare(what, program, plain)
 	if err != nil {
 		return err
 	}
 	target := ""
 	if most > 0 {
-		target = limit(ratio.seconds, most, " ×")
+		target = limit(ratio, most, " ×")
 	}
-	b.row(what, fmt.Sprintf("%.2f s and %.0f MB; plain %.2f s and %.0f MB: %.2f ×", times.seconds, memory.memory,
-		plainTimes.seconds, plainMemory.memory, ratio.seconds), target)
+	b.row(what, fmt.Sprintf("%.2f s, %.0f MB; plain %.2f s, %.0f MB: %.2f ×", ours.seconds, ours.memory,
+		theirs.seconds, theirs.memory, ratio), target)
 	return nil
 }
 
@@ -135,7 +131,7 @@ func (b *bench) measureTeam() error {
 			defer d.stop()
 			sizes[j] = d
 		}
-		more, less, _, err := b.compare("one more in "+program, sizes[1].preview, sizes[0].preview, false)
+		more, less, _, err := b.compare("one more in "+program, sizes[1].preview, sizes[0].preview)
 		if err != nil {
 			return err
 		}
@@ -187,7 +183,7 @@ func (b *bench) measurePath() error {
 	}
 	defer slow.stop()
 	slow.sandbox.Latency(func(c aws.Call) time.Duration { return latency(c.Operation, c.Type) })
-	up, err := measure(slow.pulumi("up", "--yes", "--skip-preview"), false)
+	up, err := measure(slow.pulumi("up", "--yes", "--skip-preview"))
 	if err != nil {
 		return err
 	}
