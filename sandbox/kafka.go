@@ -45,7 +45,8 @@ func serveKafka(
 	flags.Usage = func() { fmt.Fprint(flags.Output(), kafkaUsage); flags.PrintDefaults() }
 	clusterName := flags.String("cluster", "", "name of the cluster, if there are several")
 	port := flags.Int("port", 0, "first of three ports in a row (default three free ones)")
-	version := flags.String("kafka-version", "", "offer the requests of this version of Kafka, such as 2.8 (default the newest)")
+	version := flags.String("kafka-version", "",
+		"offer the requests of this version of Kafka, such as 2.8 (default the newest)")
 	maxSession := flags.Duration("session", 0, "the longest session before a client has to authenticate again")
 	var limits kafka.Limits
 	flags.BoolVar(&limits.NoRates, "no-rates", false,
@@ -96,7 +97,8 @@ func serveKafka(
 		return err
 	}
 	defer os.Remove(dir.file(endpointFile))
-	fmt.Fprintf(stdout, "%s is served at %s, with the CA in %s\n", cluster.Name, k.ListenAddrs()[0], dir.file(authorityFile))
+	fmt.Fprintf(stdout, "%s is served at %s, with the CA in %s\n",
+		cluster.Name, k.ListenAddrs()[0], dir.file(authorityFile))
 	<-ctx.Done()
 	return nil
 }

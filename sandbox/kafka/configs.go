@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"strconv"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -19,6 +21,17 @@ func (a *asker) configs(action string, kind kmsg.ConfigResourceType, name string
 	return refusal{}
 }
 
+// showDefaults shows the default that MSK Serverless has in place of kfake's.
+func showDefaults(resp *kmsg.DescribeConfigsResponse) {
+	for _, r := range resp.Resources {
+		for i, setting := range r.Configs {
+			if setting.Name == "retention.bytes" && setting.Source == kmsg.ConfigSourceDefaultConfig {
+				r.Configs[i].Value = kmsg.StringPtr(strconv.Itoa(defaultRetention))
+			}
+		}
+	}
+}
+
 // judgeDescribeConfigs needs DescribeTopicDynamicConfiguration on each topic.
 func judgeDescribeConfigs(a *asker, req *kmsg.DescribeConfigsRequest) verdict {
 	var codes []int16
@@ -30,13 +43,15 @@ func judgeDescribeConfigs(a *asker, req *kmsg.DescribeConfigsRequest) verdict {
 		return refusal.code == 0
 	})
 	req.Resources = kept
-	return partly(len(kept), len(denied), amend(func(resp *kmsg.DescribeConfigsResponse) {
+	change := func(resp *kmsg.DescribeConfigsResponse) {
+		showDefaults(resp)
 		for i, r := range denied {
 			rr := kmsg.NewDescribeConfigsResponseResource()
 			rr.ResourceType, rr.ResourceName, rr.ErrorCode = r.ResourceType, r.ResourceName, codes[i]
 			resp.Resources = append(resp.Resources, rr)
 		}
-	}))
+	}
+	return verdict{refuse: len(kept) == 0, changed: len(denied) > 0, amend: amend(change)}
 }
 
 // judgeAlterConfigs needs AlterTopicDynamicConfiguration on each topic.

@@ -115,7 +115,6 @@ func Start(config Config) (*Cluster, error) {
 	options := []kfake.Opt{
 		kfake.ClusterID(config.ARN[strings.LastIndex(config.ARN, "/")+1:]),
 		kfake.DefaultNumPartitions(1), // Kafka's own default; that of MSK Serverless isn't documented
-		kfake.BrokerConfigs(defaults),
 		kfake.ListenFn(c.listen),
 	}
 	if len(config.Ports) > 0 {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,14 @@ import (
 	"msk-serverless/internal/compact"
 	"msk-serverless/internal/iampolicy"
 )
+
+// TestMain sets the region that clients sign for.
+func TestMain(m *testing.M) {
+	if err := os.Setenv("AWS_REGION", "ap-south-1"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 const testARN = "arn:aws:kafka:ap-south-1:123456789012:cluster/test/1a2b3c4d-0000-0000-0000-000000000000-s1"
 
@@ -159,7 +168,6 @@ func (c *testCluster) observe(d Decision) {
 // client returns a client of a role, which doesn't retry.
 func (c *testCluster) client(t *testing.T, role string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	t.Setenv("AWS_REGION", "ap-south-1")
 	credentials, _ := c.Credentials(role)
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(c.ListenAddrs()...),
@@ -183,6 +191,7 @@ func patience(t *testing.T) context.Context {
 }
 
 func TestProduceAndConsume(t *testing.T) {
+	t.Parallel()
 	c := start(t, nil)
 	c.grant(t, "collector",
 		allow([]string{"Connect", "WriteDataIdempotently"}),

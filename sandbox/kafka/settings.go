@@ -9,9 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// defaults are settings of MSK Serverless's topics that differ from Kafka's (MSK developer guide, "Configuration
-// properties for serverless clusters": 250 GiB a partition).
-var defaults = map[string]string{"log.retention.bytes": strconv.Itoa(250 << 30)}
+// defaultRetention is the default of retention.bytes, which isn't Kafka's (MSK developer guide, "Configuration
+// properties for serverless clusters": 250 GiB).
+const defaultRetention = 250 << 30
 
 // alterable are the topic settings that can be changed, in the order in which MSK Serverless lists them in its error
 // (strimzi/strimzi-kafka-operator pull request 9606).
