@@ -29,6 +29,12 @@ const longestSession = 12 * time.Hour
 // how short that is.
 const shortestSession = time.Second
 
+// brokerError is an error in the words of MSK's brokers, as users report them (aws/aws-msk-iam-auth issues 104 and 176,
+// dpkp/kafka-python issue 2638).
+type brokerError string
+
+func (e brokerError) Error() string { return string(e) }
+
 // session is the state of a connection's authentication.
 type session struct {
 	principal string // ARN; empty before the first authentication
@@ -92,7 +98,7 @@ func (c *conn) login(message []byte) (session, []byte, error) {
 	if was.chosen == "" {
 		return session{}, nil, kerr.IllegalSaslState
 	}
-	denied := fmt.Errorf("[%s]: Access denied", requestID())
+	denied := brokerError("[" + requestID() + "]: Access denied")
 	claim, answer, err := mechanisms[was.chosen](message)
 	if err != nil {
 		c.cluster.logf("%s: %v", c.client.RemoteAddr(), err)
@@ -108,12 +114,12 @@ func (c *conn) login(message []byte) (session, []byte, error) {
 		return session{}, nil, denied
 	}
 	if was.principal != "" && was.principal != credentials.Principal {
-		return session{}, nil, fmt.Errorf("Cannot change principals during re-authentication from IAM.%s: IAM.%s",
-			was.principal, credentials.Principal) // as brokers say it
+		return session{}, nil, brokerError("Cannot change principals during re-authentication from IAM." +
+			was.principal + ": IAM." + credentials.Principal)
 	}
 	expires := c.cluster.expiry(was.chosen, claim, credentials)
 	if expires.Sub(c.cluster.config.Now()) < shortestSession {
-		return session{}, nil, fmt.Errorf("[%s]: Session too short", requestID())
+		return session{}, nil, brokerError("[" + requestID() + "]: Session too short")
 	}
 	return session{principal: credentials.Principal, mechanism: was.chosen, expires: expires}, answer, nil
 }

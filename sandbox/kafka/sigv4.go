@@ -59,7 +59,7 @@ func newSigned(host string, query url.Values) (signed, error) {
 	s.lifetime = time.Duration(seconds) * time.Second
 	switch {
 	case query.Get("Action") != "kafka-cluster:Connect":
-		return s, fmt.Errorf("Action %q: must be kafka-cluster:Connect", query.Get("Action"))
+		return s, fmt.Errorf("action %q: must be kafka-cluster:Connect", query.Get("Action"))
 	case query.Get("X-Amz-SignedHeaders") != "host":
 		return s, errors.New("X-Amz-SignedHeaders: must be host")
 	case query.Get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256":
