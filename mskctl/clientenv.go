@@ -20,6 +20,7 @@ type clientEnvCmd struct {
 	Role   string `required:"" xor:"who" enum:"collector,consumer,operator" placeholder:"ROLE" help:"One of ${enum}."`
 	Client string `required:"" xor:"who" placeholder:"NAME" help:"One of the stack's clients."`
 	Format string `enum:"env,properties,json,user-data" default:"env" help:"One of ${enum}."`
+	Local  bool   `help:"Point the client at the Kafka that go run ./sandbox kafka serves."`
 }
 
 // Help returns the details of mskctl client-env --help.
@@ -52,6 +53,11 @@ func (c clientEnvCmd) Run(s *session) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", c.Stack, err)
 	}
+	if c.Local {
+		if err := settings.useLocal(outputs.ClusterARN); err != nil {
+			return fmt.Errorf("stack %s: %w", c.Stack, err)
+		}
+	}
 	text, err := settings.format(c.Format)
 	if err != nil {
 		return err
@@ -64,6 +70,7 @@ func (c clientEnvCmd) Run(s *session) error {
 type clientOutputs struct {
 	Region                       string                    `json:"region"`
 	BootstrapBrokers             string                    `json:"bootstrapBrokersSaslIam"`
+	ClusterARN                   string                    `json:"clusterArn"`
 	CollectorSecurityGroupID     string                    `json:"collectorSecurityGroupId"`
 	CollectorInstanceProfileName string                    `json:"collectorInstanceProfileName"`
 	BrokerLogGroupName           string                    `json:"brokerLogGroupName"`
@@ -91,6 +98,7 @@ type deployedClient struct {
 type clientSettings struct {
 	Acks              string       `json:"acks,omitempty"`
 	BootstrapServers  []string     `json:"bootstrapServers"`
+	CAFile            string       `json:"caFile,omitempty"`
 	Client            string       `json:"client,omitempty"`
 	CompressionType   string       `json:"compressionType,omitempty"`
 	EnableIdempotence bool         `json:"enableIdempotence,omitempty"`

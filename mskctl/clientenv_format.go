@@ -44,6 +44,9 @@ func (c *clientSettings) env() string {
 		set("KAFKA_ACKS", c.Acks)
 	}
 	set("KAFKA_BOOTSTRAP_SERVERS", strings.Join(c.BootstrapServers, ","))
+	if c.CAFile != "" {
+		set("KAFKA_CA_FILE", c.CAFile)
+	}
 	if c.writes() {
 		set("KAFKA_COMPRESSION_TYPE", c.CompressionType)
 		set("KAFKA_ENABLE_IDEMPOTENCE", strconv.FormatBool(c.EnableIdempotence))
@@ -73,6 +76,9 @@ func (c *clientSettings) properties() string {
 		"sasl.mechanism=" + c.SASLMechanism,
 		"sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;",
 		"sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler",
+	}
+	if c.CAFile != "" {
+		lines = append(lines, "ssl.truststore.type=PEM", "ssl.truststore.location="+c.CAFile)
 	}
 	if c.writes() {
 		lines = append(
