@@ -277,6 +277,22 @@ func changesOf(groups []string) []change {
 				steps("update", "iam/rolePolicyAttachmentsExclusive client-tasks")),
 		},
 
+		{what: "`observers`: turned on", set: one("observers", "true"), steps: steps("create", "iam/policy observer")},
+		{
+			what: "`clusterPolicyServices`: one added", set: one("clusterPolicyServices", `["firehose"]`),
+			steps: steps("create", "msk/clusterPolicy cluster"),
+		},
+		{
+			what: "`clientCidrs`: one added", set: one("clientCidrs", `["10.0.0.0/8"]`),
+			steps: steps("update", brokers),
+		},
+		{
+			what: "`furtherVpcs`: one added",
+			set: one("furtherVpcs", `[{"vpcId":"`+otherVPC+`","subnetIds":["`+otherSubnetA+`","`+otherSubnetB+`"],`+
+				`"clientSecurityGroupIds":["sg-0a1b2c3d"]}]`),
+			steps: slices.Concat(steps("create", brokers+"-"+otherVPC), replaceCluster),
+		},
+
 		{
 			what:  "`clientSecurityGroupIds`: one added",
 			set:   one("clientSecurityGroupIds", compact.JSON(append(slices.Clone(groups), "sg-0a1b2c3d"))),

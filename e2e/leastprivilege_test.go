@@ -106,7 +106,7 @@ type platform struct {
 
 func deployPlatform(t *testing.T) *platform {
 	t.Helper()
-	settings := configtest.With(map[string]string{"clients": configtest.Clients})
+	settings := configtest.With(map[string]string{"clients": configtest.Clients, "observers": "true"})
 	s := newStack(t, settings)
 	s.Up(t)
 	cfg, err := config.Parse(project.Name, settings)
@@ -124,6 +124,8 @@ func deployPlatform(t *testing.T) *platform {
 	}
 	p.add(t, &role{name: "operators", grants: []grant{{operators, sortedSet(prefixes), groups}}},
 		p.outputs["operatorPolicyArn"].(string))
+	p.add(t, &role{name: "observers", grants: []grant{{observers, []string{""}, []string{""}}}},
+		p.outputs["observerPolicyArn"].(string))
 	return p
 }
 
@@ -232,6 +234,13 @@ func (p *platform) playGrant(t *testing.T, g grant, version string) (requests in
 			m.leave(t)
 		}
 		return c.play(t, p.cluster, func() { c.operate(t, topics, g.groups) })
+	case observers:
+		c := record(t, version, there...)
+		c.fill(t, there)
+		m := c.join(t, "watched", there)
+		m.readAll(t, there)
+		m.leave(t)
+		return c.play(t, p.cluster, func() { c.observe(t, there, "watched") })
 	}
 	return 0, nil
 }
@@ -281,7 +290,7 @@ func (p *platform) checkDocuments(t *testing.T) {
 		assert.Empty(t, iampolicy.CheckGrammar(policy.Document), name)
 		assert.True(t, strings.HasPrefix(name, "crypto-stream-"), "%s begins with the cluster's name", name)
 	}
-	assert.Equal(t, 17, checked)
+	assert.Equal(t, 18, checked)
 }
 
 // checkClients checks that a client's policy contains exactly its prefixes and groups.
@@ -364,7 +373,7 @@ func (p *platform) checkTransactions(t *testing.T) {
 
 // checkDocs checks that docs/access.md contains the table of operations as the deployed policies decide it.
 func (p *platform) checkDocs(t *testing.T) {
-	kinds := []string{collectors, consumers, functions, connectors, operators}
+	kinds := []string{collectors, consumers, functions, connectors, operators, observers}
 	var table strings.Builder
 	table.WriteString("| | actions | " + strings.Join(kinds, " | ") + " |\n| --- |" +
 		strings.Repeat(" --- |", 1+len(kinds)) + "\n")
