@@ -124,7 +124,13 @@ func TestWorkflowsPinActions(t *testing.T) {
 			if strings.HasPrefix(use[1], "./") {
 				continue
 			}
-			assert.Regexp(t, pinned, use[1], "%s: an action is pinned by its commit, and says which version that is", file)
+			assert.Regexp(
+				t,
+				pinned,
+				use[1],
+				"%s: an action is pinned by its commit, and says which version that is",
+				file,
+			)
 		}
 	}
 }

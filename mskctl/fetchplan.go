@@ -17,7 +17,7 @@ import (
 // fetchPlanCmd downloads a plan.
 type fetchPlanCmd struct {
 	Stack string `arg:"" help:"Stack of the plan."`
-	RunID int64  `arg:"" name:"run" help:"Number of the run of the workflow plan: the last part of its address."`
+	RunID int64  `arg:"" help:"Number of the run of the workflow plan: the last part of its address." name:"run"`
 	Dir   string `arg:"" help:"Folder for the plan."`
 }
 

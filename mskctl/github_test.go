@@ -77,15 +77,19 @@ func TestComment(t *testing.T) {
 	const comments = "/repos/acme/streams/issues/7/comments"
 	comment := []string{"ci", "comment", "7", "summaries", "dev", "prod"}
 
-	g := &fakeGitHub{answers: map[string]string{comments: `[{"id":1,"user":{"login":"mallory"},"body":"<!-- previews -->"}]`}}
+	g := &fakeGitHub{
+		answers: map[string]string{comments: `[{"id":1,"user":{"login":"mallory"},"body":"<!-- previews -->"}]`},
+	}
 	out, code := g.mskctl(t, dir, nil, comment...)
 	require.Zero(t, code, out)
 	require.Len(t, g.changes, 1)
 	assert.Contains(t, g.changes[0], "POST "+comments)
 	assert.Contains(t, g.changes[0], "### Preview of `dev`\\n\\n### Preview of `prod`")
 
-	g = &fakeGitHub{answers: map[string]string{comments: `[{"id":1,"user":{"login":"github-actions[bot]"},"body":"hello"},
-		{"id":2,"user":{"login":"github-actions[bot]"},"body":"<!-- previews -->\nold"}]`}}
+	g = &fakeGitHub{
+		answers: map[string]string{comments: `[{"id":1,"user":{"login":"github-actions[bot]"},"body":"hello"},
+		{"id":2,"user":{"login":"github-actions[bot]"},"body":"<!-- previews -->\nold"}]`},
+	}
 	out, code = g.mskctl(t, dir, nil, append(comment, "staging")...)
 	require.Zero(t, code, out)
 	require.Len(t, g.changes, 1)
@@ -237,7 +241,10 @@ func TestFetchPlan(t *testing.T) {
 		{"remedy", map[string]any{"head_sha": "b2"}, one, nil, "gh workflow run plan.yml --ref main -f stack=prod"},
 		{"event", map[string]any{"event": "pull_request"}, one, nil, "triggered by pull_request"},
 		{"no artifact", nil, `{"artifacts":[{"id":1,"name":"plan-dev"}]}`, nil, "has 0 artifacts named plan-prod"},
-		{"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil, "has 2 artifacts"},
+		{
+			"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil,
+			"has 2 artifacts",
+		},
 		{"foreign file", nil, one, []string{"plan.json", "../Pulumi.yaml"}, "a file that no plan has"},
 		{"no plan", nil, one, []string{"summary.md"}, "no plan in plan"},
 		{"repair's plan", map[string]any{"path": ".github/workflows/repair.yml"}, one, nil, `not ".github/workflows/plan.yml"`},

@@ -110,8 +110,8 @@ func (s *session) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-// command returns a command that runs in the project's folder. On cancellation it is interrupted and not killed, so that
-// Pulumi can end cleanly.
+// command returns a command that runs in the project's folder. On cancellation it is interrupted and not killed, so
+// that Pulumi can end cleanly.
 func (s *session) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.ctx, name, args...)
 	cmd.Dir = s.dir
@@ -192,8 +192,8 @@ func (s *session) export(stack string) (state, error) {
 	return st, nil
 }
 
-// sourceCommit returns the commit that is checked out, with -dirty behind it if any file differs from it or is not in it.
-// On GitHub a checkout is clean, except for what the workflow puts into the stack's file.
+// sourceCommit returns the commit that is checked out, with -dirty behind it if any file differs from it or is not in
+// it. On GitHub a checkout is clean, except for what the workflow puts into the stack's file.
 func (s *session) sourceCommit() (string, error) {
 	if sha := s.getenv("GITHUB_SHA"); sha != "" {
 		return sha, nil
