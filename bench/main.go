@@ -1,11 +1,10 @@
 //go:build linux
 
 // Bench measures how fast the program is, with the real CLI and engine in the sandbox, and writes the figures into
-// docs/evidence.md: `make bench`, or with -cold from a fresh clone with empty caches: `make bench-cold`. It needs
-// Linux, because it reads /proc.
+// docs/evidence.md: `make bench`, or with -cold from a fresh clone with empty caches: `make bench-cold`. Linux only.
 //
 // Commands that are compared run in turn, and a ratio is the median of the ratios of each turn, so that other load
-// on the machine affects both sides alike. Memory is sampled in runs of its own, because sampling slows a command down.
+// on the machine affects both sides alike.
 package main
 
 import (
