@@ -214,11 +214,23 @@ func TestWorkflowsWaitForApproval(t *testing.T) {
 		}
 		j := w.Jobs[name]
 		before := j.Needs.Value
-		assert.Contains(t, j.Name, fmt.Sprintf("${{ needs.%s.outputs.headline }}", before), "%s: the reviewer sees what it would do", id)
+		assert.Contains(
+			t,
+			j.Name,
+			fmt.Sprintf("${{ needs.%s.outputs.headline }}", before),
+			"%s: the reviewer sees what it would do",
+			id,
+		)
 		require.Contains(t, w.Jobs, before, id)
 		assert.NotEmpty(t, w.Jobs[before].Outputs["headline"], id)
 		assert.False(t, w.Jobs[before].deploys(), id)
-		assert.Equal(t, 35, w.Jobs["build"].With["retention-days"], "%s: the programs outlive an approval, which takes up to 30 days", id)
+		assert.Equal(
+			t,
+			35,
+			w.Jobs["build"].With["retention-days"],
+			"%s: the programs outlive an approval, which takes up to 30 days",
+			id,
+		)
 		assert.Equal(t, "vars.PIPELINE == 'on' && github.ref == 'refs/heads/main'", w.Jobs["build"].If, id)
 	}
 	for file, jobs := range map[string][2]string{"apply.yml": {"plan", "apply"}, "repair.yml": {"look", "repair"}} {
@@ -294,7 +306,8 @@ func TestWorkflowsDistrustPullRequests(t *testing.T) {
 	assert.Contains(t, workflows(t)["test.yml"].On, "merge_group")
 }
 
-// Jobs with a role install Pulumi and its provider by checksum, check their variables first, and look up GitHub's rules.
+// Jobs with a role install Pulumi and its provider by checksum, check their variables first, and look up GitHub's
+// rules.
 func TestWorkflowsInstallByChecksum(t *testing.T) {
 	t.Parallel()
 	var order []string
@@ -304,7 +317,14 @@ func TestWorkflowsInstallByChecksum(t *testing.T) {
 			assert.Equal(t, "${{ github.token }}", s.Env["GH_TOKEN"])
 		}
 	}
-	want := []string{"./.github/actions/programs", "ci stack-config", "ci variables", "ci install", "aws-actions/configure", "init"}
+	want := []string{
+		"./.github/actions/programs",
+		"ci stack-config",
+		"ci variables",
+		"ci install",
+		"aws-actions/configure",
+		"init",
+	}
 	require.Len(t, order, len(want))
 	for i := range want {
 		assert.Contains(t, order[i], want[i])
@@ -315,9 +335,19 @@ func TestWorkflowsInstallByChecksum(t *testing.T) {
 				continue
 			}
 			id := file + " " + name
-			assert.Equal(t, "${{ vars.PULUMI_BACKEND_URL }}", j.Env["PULUMI_BACKEND_URL"], "%s: each environment has its own bucket", id)
+			assert.Equal(
+				t,
+				"${{ vars.PULUMI_BACKEND_URL }}",
+				j.Env["PULUMI_BACKEND_URL"],
+				"%s: each environment has its own bucket",
+				id,
+			)
 			assert.Equal(t, "read", j.Permissions["actions"], "%s: to read the environment's rules", id)
-			assert.False(t, slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "pulumi/actions") }), id)
+			assert.False(
+				t,
+				slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "pulumi/actions") }),
+				id,
+			)
 		}
 	}
 }

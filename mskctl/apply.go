@@ -18,8 +18,8 @@ type applyCmd struct {
 
 // Help returns the details of mskctl apply --help.
 func (applyCmd) Help() string {
-	return `Refuses a plan of another repository, workflow, run, commit, stack or digest, a plan made from files that weren't
-committed, and a plan older than the stack's last change.
+	return `Refuses a plan of another repository, workflow, run, commit, stack or digest, a plan made from files that
+weren't committed, and a plan older than the stack's last change.
 
 Example: mskctl apply prod plan`
 }
@@ -87,7 +87,10 @@ func (c *applyCmd) check(s *session, made metadata, digest string) ([]string, er
 		}
 	}
 	if c.Digest != "" && c.Digest != digest {
-		refusals = append(refusals, fmt.Sprintf("the plan's digest is %s, and that of the approved plan is %s", digest, c.Digest))
+		refusals = append(
+			refusals,
+			fmt.Sprintf("the plan's digest is %s, and that of the approved plan is %s", digest, c.Digest),
+		)
 	}
 	for _, f := range []struct{ what, plan, here string }{
 		{"repository", made.Repository, here.Repository},

@@ -19,8 +19,8 @@ const stateObject = ".pulumi/meta.yaml"
 // errSkipped is the error of a check that doesn't apply here.
 var errSkipped = errors.New("skipped")
 
-// checkBucket returns what protects the state in an S3 backend, and an error if versioning or encryption with a KMS key is
-// missing. It asks for an object's headers, which needs no permission but to read it.
+// checkBucket returns what protects the state in an S3 backend, and an error if versioning or encryption with a KMS key
+// is missing. It asks for an object's headers, which needs no permission but to read it.
 func (s *session) checkBucket(backend string) (string, error) {
 	u, err := url.Parse(backend)
 	if err != nil || u.Scheme != "s3" {
@@ -28,7 +28,10 @@ func (s *session) checkBucket(backend string) (string, error) {
 	}
 	headers, err := s.headObject(u.Host, u.Query().Get("region"), stateObject)
 	if err != nil {
-		return "", &remedied{err, "check PULUMI_BACKEND_URL, the template's output StateBucketUrl: s3://<bucket>?region=<region>"}
+		return "", &remedied{
+			err,
+			"check PULUMI_BACKEND_URL, the template's output StateBucketUrl: s3://<bucket>?region=<region>",
+		}
 	}
 	var missing []string
 	if version := headers.Get("X-Amz-Version-Id"); version == "" || version == "null" {

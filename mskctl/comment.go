@@ -14,7 +14,7 @@ import (
 type commentCmd struct {
 	PullRequest int      `arg:"" help:"Number of the pull request."`
 	Dir         string   `arg:"" help:"Folder with a folder summary-<stack> for each stack, which holds its summary.md."`
-	Stacks      []string `arg:"" optional:"" help:"Stacks that must be in the comment; all that have a file if none is given."`
+	Stacks      []string `arg:"" optional:"" help:"Stacks that must be in the comment; by default all that have a file."`
 }
 
 // Help returns the details of mskctl ci comment --help.

@@ -23,9 +23,10 @@ type fetchPlanCmd struct {
 
 // Help returns the details of mskctl ci fetch-plan --help.
 func (fetchPlanCmd) Help() string {
-	return `What the run was is GitHub's word, not the plan's: refuses a run of another repository, a fork, another workflow or
-branch, and one of another commit than main has now. The run may have failed for other stacks. Publishes the plan's summary,
-and sets the outputs digest and headline. Needs GH_TOKEN, which may read the repository's actions and contents.
+	return `What the run was is GitHub's word, not the plan's: refuses a run of another repository, a fork, another
+workflow or branch, and one of another commit than main has now. The run may have failed for other stacks. Publishes
+the plan's summary, and sets the outputs digest and headline. Needs GH_TOKEN, which may read the repository's actions
+and contents.
 
 Example: mskctl ci fetch-plan prod 1234567890 plan`
 }
@@ -86,9 +87,9 @@ func (s *session) showPlan(dir string) error {
 	return s.setPlanOutputs(dir, made)
 }
 
-// refuseRun returns why a run's plan must not be applied. tip is the commit that main has now, here the one that this run
-// has checked out. The run's conclusion doesn't matter: it fails if the plan of any stack does, and a plan's artifact exists
-// only if that plan was made.
+// refuseRun returns why a run's plan must not be applied. tip is the commit that main has now, here the one that this
+// run has checked out. The run's conclusion doesn't matter: it fails if the plan of any stack does, and a plan's
+// artifact exists only if that plan was made.
 func refuseRun(run *github.WorkflowRun, repository, workflow, tip, here string) []string {
 	path, _, _ := strings.Cut(run.GetPath(), "@")
 	var refusals []string
@@ -107,7 +108,10 @@ func refuseRun(run *github.WorkflowRun, repository, workflow, tip, here string) 
 	}
 	switch {
 	case run.GetHeadSHA() != tip:
-		refusals = append(refusals, fmt.Sprintf("the plan is stale: it was made of %s, and main is at %s", run.GetHeadSHA(), tip))
+		refusals = append(
+			refusals,
+			fmt.Sprintf("the plan is stale: it was made of %s, and main is at %s", run.GetHeadSHA(), tip),
+		)
 	case here != tip:
 		refusals = append(refusals, fmt.Sprintf("this run has %s checked out, and main is at %s", here, tip))
 	}

@@ -221,8 +221,10 @@ func TestFetchPlanOfTheSameRun(t *testing.T) {
 
 func TestFetchPlan(t *testing.T) {
 	t.Parallel()
+	other := map[string]any{"full_name": "m/s"}
 	plan := []string{"plan.json", "metadata.json", "summary.md"}
-	const runs, one = "/repos/acme/streams/actions/runs/43", `{"artifacts":[{"id":1,"name":"plan-dev"},{"id":2,"name":"plan-prod"}]}`
+	const runs = "/repos/acme/streams/actions/runs/43"
+	const one = `{"artifacts":[{"id":1,"name":"plan-dev"},{"id":2,"name":"plan-prod"}]}`
 	for _, c := range []struct {
 		name      string
 		change    map[string]any
@@ -233,9 +235,9 @@ func TestFetchPlan(t *testing.T) {
 		{"good", nil, one, plan, ""},
 		{"failed for another stack", map[string]any{"conclusion": "failure"}, one, plan, ""},
 		{"still planning another stack", map[string]any{"conclusion": nil}, one, plan, ""},
-		{"repository", map[string]any{"repository": map[string]any{"full_name": "m/s"}}, one, nil, `plan's repository is "m/s"`},
-		{"fork", map[string]any{"head_repository": map[string]any{"full_name": "m/s"}}, one, nil, `source repository is "m/s"`},
-		{"workflow", map[string]any{"path": ".github/workflows/test.yml@main"}, one, nil, `plan's workflow is ".github/workflows/test`},
+		{"repository", map[string]any{"repository": other}, one, nil, `plan's repository is "m/s"`},
+		{"fork", map[string]any{"head_repository": other}, one, nil, `source repository is "m/s"`},
+		{"workflow", map[string]any{"path": ".github/workflows/test.yml@main"}, one, nil, `is ".github/workflows/test.yml"`},
 		{"branch", map[string]any{"head_branch": "feature"}, one, nil, `plan's branch is "feature", not "main"`},
 		{"commit", map[string]any{"head_sha": strings.Repeat("b2", 20)}, one, nil, "it was made of b2b2"},
 		{"remedy", map[string]any{"head_sha": "b2"}, one, nil, "gh workflow run plan.yml --ref main -f stack=prod"},
@@ -247,7 +249,7 @@ func TestFetchPlan(t *testing.T) {
 		},
 		{"foreign file", nil, one, []string{"plan.json", "../Pulumi.yaml"}, "a file that no plan has"},
 		{"no plan", nil, one, []string{"summary.md"}, "no plan in plan"},
-		{"repair's plan", map[string]any{"path": ".github/workflows/repair.yml"}, one, nil, `not ".github/workflows/plan.yml"`},
+		{"repair's plan", map[string]any{"path": repairWorkflow}, one, nil, `not ".github/workflows/plan.yml"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -20,10 +20,10 @@ type initCmd struct{ stackArg }
 
 // Help returns the details of mskctl init --help.
 func (initCmd) Help() string {
-	return `Checks the state backend and its bucket, the stack, its secrets provider, whether the credentials belong to an allowed
-account and don't assume the deploy role twice, whether GitHub gives the deploy role to approved runs of main alone, and
-CODEOWNERS. Prints the subjects that the roles' trust policies must admit. Changes nothing, and says what to do about each
-check that fails. GitHub is checked if GITHUB_REPOSITORY and GH_TOKEN are set, as in a workflow.
+	return `Checks the state backend and its bucket, the stack, its secrets provider, whether the credentials belong to an
+allowed account and don't assume the deploy role twice, whether GitHub gives the deploy role to approved runs of main
+alone, and CODEOWNERS. Prints the subjects that the roles' trust policies must admit. Changes nothing, and says what to
+do about each check that fails. GitHub is checked if GITHUB_REPOSITORY and GH_TOKEN are set, as in a workflow.
 
 Example: mskctl init prod`
 }
@@ -82,8 +82,8 @@ func (c *initCmd) checks(s *session) []check {
 	return []check{
 		{
 			"state backend",
-			"set PULUMI_BACKEND_URL to the template's output StateBucketUrl, and check that the credentials may list the bucket " +
-				"and read from it",
+			"set PULUMI_BACKEND_URL to the template's output StateBucketUrl, and check that the credentials may list " +
+				"the bucket and read from it",
 			func() (string, error) { return s.backend() },
 		},
 		{"state bucket", "", func() (string, error) {
@@ -107,8 +107,8 @@ func (c *initCmd) checks(s *session) []check {
 		{"credentials", "", func() (string, error) { return c.checkCredentials(s) }},
 		{
 			"GitHub's environment " + c.Stack,
-			"in the repository's settings, Environments, " + c.Stack + "; or, if the stack may be deployed without approval, set " +
-				unreviewedKey + " in Pulumi." + c.Stack + ".yaml to the reason",
+			"in the repository's settings, Environments, " + c.Stack + "; or, if the stack may be deployed without " +
+				"approval, set " + unreviewedKey + " in Pulumi." + c.Stack + ".yaml to the reason",
 			func() (string, error) { return c.checkEnvironment(s) },
 		},
 		{"CODEOWNERS", "name people or teams that may write to the repository", s.checkCodeowners},

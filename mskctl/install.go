@@ -14,9 +14,9 @@ type installCmd struct{}
 
 // Help returns the details of mskctl ci install --help.
 func (installCmd) Help() string {
-	return `Downloads both archives, compares them with their checksums in ` + pinsFile + `, and only then unpacks the CLI into
-bin/cli, puts that first on the PATH of the job's further steps, and has it install the provider. Fails, and runs nothing,
-if a checksum is missing or wrong. For the workflows' runners: Linux on amd64.
+	return `Downloads both archives, compares them with their checksums in ` + pinsFile + `, and only then unpacks the CLI
+into bin/cli, puts that first on the PATH of the job's further steps, and has it install the provider. Fails, and runs
+nothing, if a checksum is missing or wrong. For the workflows' runners: Linux on amd64.
 
 Example: mskctl ci install`
 }

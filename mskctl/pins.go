@@ -59,7 +59,8 @@ func (s *session) moduleVersion(file, module string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found := regexp.MustCompile(`(?m)^\s*(?:require\s+)?` + regexp.QuoteMeta(module) + ` v(\d+\.\d+\.\d+)\b`).FindSubmatch(doc)
+	found := regexp.MustCompile(`(?m)^\s*(?:require\s+)?` + regexp.QuoteMeta(module) + ` v(\d+\.\d+\.\d+)\b`).
+		FindSubmatch(doc)
 	if found == nil {
 		return "", fmt.Errorf("%s requires no version of %s", file, module)
 	}
@@ -71,9 +72,9 @@ type pinsCmd struct{}
 
 // Help returns the details of mskctl ci pins --help.
 func (pinsCmd) Help() string {
-	return `Downloads the Pulumi CLI and the AWS provider, in the versions of tools/pulumi/go.mod and go.mod, from get.pulumi.com,
-compares them with the checksums of their releases on GitHub, and writes their SHA-256 into ` + pinsFile + `. Run it when
-a version changes, review the file, and commit it. It runs nothing that it downloads.
+	return `Downloads the Pulumi CLI and the AWS provider, in the versions of tools/pulumi/go.mod and go.mod, from
+get.pulumi.com, compares them with the checksums of their releases on GitHub, and writes their SHA-256 into ` +
+		pinsFile + `. Run it when a version changes, review the file, and commit it. It runs nothing that it downloads.
 
 Example: mskctl ci pins`
 }
@@ -104,9 +105,9 @@ func (pinsCmd) Run(s *session) error {
 	return nil
 }
 
-// pinOf downloads an archive and its publisher's checksums, and returns its SHA-256 if the checksums agree. The CLI's are
-// SHA-256. The provider's workflow makes them with shasum, which is SHA-1 unless told otherwise
-// (pulumi/pulumi-aws, .github/workflows/publish.yml).
+// pinOf downloads an archive and its publisher's checksums, and returns its SHA-256 if the checksums agree. The CLI's
+// are SHA-256. The provider's workflow makes them with shasum, which is SHA-1 unless told otherwise (pulumi/pulumi-aws,
+// .github/workflows/publish.yml).
 func (s *session) pinOf(r release) (pin, error) {
 	var published bytes.Buffer
 	if err := s.download(r.checksums, &published); err != nil {

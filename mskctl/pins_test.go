@@ -92,20 +92,30 @@ func sha256Of(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byt
 func TestPins(t *testing.T) {
 	t.Parallel()
 	const cli, provider = "the CLI", "the provider"
-	want := fmt.Sprintf("[\n  {\n    \"archive\": %q,\n    \"sha256\": %q\n  },\n  {\n    \"archive\": %q,\n    \"sha256\": %q\n  }\n]\n",
-		cliArchive, sha256Of(cli), providerArchive, sha256Of(provider))
+	want := fmt.Sprintf(
+		"[\n  {\n    \"archive\": %q,\n    \"sha256\": %q\n  },\n  {\n    \"archive\": %q,\n    \"sha256\": %q\n  }\n]\n",
+		cliArchive,
+		sha256Of(cli),
+		providerArchive,
+		sha256Of(provider),
+	)
 	sha1Of := func(text string) string { return fmt.Sprintf("%x", sha1.Sum([]byte(text))) }
+	goodCLI, goodProvider := sha256Of(cli)+"  "+cliArchive, sha1Of(provider)+"  "+providerArchive
 	for _, c := range []struct {
 		name, cliSums, providerSums, want string
 	}{
-		{"SHA-256, and SHA-1 of ./ names", sha256Of(cli) + "  " + cliArchive, sha1Of(provider) + "  ./" + providerArchive, ""},
-		{"other files, binary mode, capitals", sha256Of("x") + "  x.tar.gz\n" + strings.ToUpper(sha256Of(cli)) + " *" + cliArchive +
-			"\n", sha256Of(provider) + "  " + providerArchive + "\n", ""},
-		{"another CLI", sha256Of("another") + "  " + cliArchive, sha1Of(provider) + "  " + providerArchive, "says " + sha256Of("another")},
-		{"another provider", sha256Of(cli) + "  " + cliArchive, sha1Of("another") + "  " + providerArchive, "says " + sha1Of("another")},
-		{"no checksum", sha256Of(cli) + "  x-" + cliArchive, sha1Of(provider) + "  " + providerArchive, "no checksum of " + cliArchive},
-		{"no hash", "latest  " + cliArchive, sha1Of(provider) + "  " + providerArchive, `"latest" is neither`},
-		{"no list", "", sha1Of(provider) + "  " + providerArchive, "404"},
+		{"SHA-256, and SHA-1", goodCLI, goodProvider, ""},
+		{"names with ./", sha256Of(cli) + "  ./" + cliArchive, sha1Of(provider) + "  ./" + providerArchive, ""},
+		{
+			"other files, binary mode, capitals",
+			sha256Of("x") + "  x.tar.gz\n" + strings.ToUpper(sha256Of(cli)) + " *" + cliArchive + "\n",
+			sha256Of(provider) + "  " + providerArchive + "\n", "",
+		},
+		{"another CLI", sha256Of("x") + "  " + cliArchive, goodProvider, "says " + sha256Of("x")},
+		{"another provider", goodCLI, sha1Of("x") + "  " + providerArchive, "says " + sha1Of("x")},
+		{"no checksum", sha256Of(cli) + "  x-" + cliArchive, goodProvider, "no checksum of " + cliArchive},
+		{"no hash", "latest  " + cliArchive, goodProvider, `"latest" is neither`},
+		{"no list", "", goodProvider, "404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -146,20 +156,31 @@ func archive(t *testing.T, name, script string) string {
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	// A CLI that writes down its arguments, and the content of the file that it is to install.
-	cli := archive(t, "pulumi/pulumi", "#!/bin/sh\necho \"$@\" >\"$(dirname \"$0\")/ran\"\ncat \"${6#--file=}\" >>\"$(dirname \"$0\")/ran\"\n")
+	cli := archive(
+		t,
+		"pulumi/pulumi",
+		"#!/bin/sh\necho \"$@\" >\"$(dirname \"$0\")/ran\"\ncat \"${6#--file=}\" >>\"$(dirname \"$0\")/ran\"\n",
+	)
 	const provider = "the provider"
 	pins := func(cliSum, providerSum string) string {
-		return fmt.Sprintf(`[{"archive":%q,"sha256":%q},{"archive":%q,"sha256":%q}]`, cliArchive, cliSum, providerArchive, providerSum)
+		return fmt.Sprintf(
+			`[{"archive":%q,"sha256":%q},{"archive":%q,"sha256":%q}]`,
+			cliArchive,
+			cliSum,
+			providerArchive,
+			providerSum,
+		)
 	}
+	right := pins(sha256Of(cli), sha256Of(provider))
 	for _, c := range []struct {
 		name, pins, want string
 		requests         int32
 	}{
-		{"right", pins(sha256Of(cli), sha256Of(provider)), "", 2},
+		{"right", right, "", 2},
 		{"empty", "[]", "is empty, so nothing is installed: run `go run ./mskctl ci pins`", 0},
 		{"not JSON", "", "unexpected end of JSON", 0},
 		{"no hash", pins("", sha256Of(provider)), "has no SHA-256 of " + cliArchive, 0},
-		{"another version", strings.ReplaceAll(pins(sha256Of(cli), sha256Of(provider)), "v6.83.4", "v6.83.3"), "has no SHA-256 of " + providerArchive, 1},
+		{"another version", strings.ReplaceAll(right, "v6.83.4", "v6.83.3"), "has no SHA-256 of " + providerArchive, 1},
 		{"wrong CLI", pins(sha256Of("x"), sha256Of(provider)), "nothing was installed", 1},
 		{"wrong provider", pins(sha256Of(cli), sha256Of("x")), "nothing was installed", 2},
 	} {
@@ -180,7 +201,11 @@ func TestInstall(t *testing.T) {
 			require.Zero(t, code, out)
 			ran, err := os.ReadFile(filepath.Join(dir, "bin", "cli", "ran"))
 			require.NoError(t, err)
-			assert.Regexp(t, `^plugin install resource aws v6\.83\.4 --file=\S+ --reinstall --non-interactive\nthe provider$`, string(ran))
+			assert.Regexp(
+				t,
+				`^plugin install resource aws v6\.83\.4 --file=\S+ --reinstall --non-interactive\nthe provider$`,
+				string(ran),
+			)
 			path, err := os.ReadFile(env["GITHUB_PATH"])
 			require.NoError(t, err)
 			assert.Equal(t, filepath.Join(dir, "bin", "cli")+"\n", string(path))

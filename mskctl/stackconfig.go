@@ -91,8 +91,8 @@ func stackFile(doc []byte) (*yaml.Node, error) {
 	return top, nil
 }
 
-// refuseSecret returns an error if the settings have what must be committed, or text that YAML would change. It quotes keys
-// and no value.
+// refuseSecret returns an error if the settings have what must be committed, or text that YAML would change. It quotes
+// keys and no value.
 func refuseSecret(config *yaml.Node) error {
 	for i := 0; i+1 < len(config.Content); i += 2 {
 		key := config.Content[i].Value
@@ -106,8 +106,8 @@ func refuseSecret(config *yaml.Node) error {
 	return nil
 }
 
-// changedByYAML reports whether the node, or one in it, is a number that is written otherwise than YAML's parsers print it,
-// or a date.
+// changedByYAML reports whether the node, or one in it, is a number that is written otherwise than YAML's parsers print
+// it, or a date.
 func changedByYAML(n *yaml.Node) bool {
 	if slices.ContainsFunc(n.Content, changedByYAML) {
 		return true

@@ -15,8 +15,8 @@ type stacksCmd struct {
 
 // Help returns the details of mskctl ci stacks --help.
 func (stacksCmd) Help() string {
-	return `Sets the workflow's output "stacks" to a JSON array of the stacks that have a committed Pulumi.<stack>.yaml, without
-sandbox. This is the only list of stacks that the workflows have. Fails for a stack that isn't in it.
+	return `Sets the workflow's output "stacks" to a JSON array of the stacks that have a committed Pulumi.<stack>.yaml,
+without sandbox. This is the only list of stacks that the workflows have. Fails for a stack that isn't in it.
 
 Example: mskctl ci stacks prod`
 }

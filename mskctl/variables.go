@@ -17,9 +17,9 @@ type variablesCmd struct {
 
 // Help returns the details of mskctl ci variables --help.
 func (variablesCmd) Help() string {
-	return `Names each output of the template bootstrap/stack.yaml that is missing from the job's environment or from the stack's
-file, and prints the subject of the job's OIDC token, which the role's trust policy must admit. Reads the variables
-PULUMI_BACKEND_URL, AWS_REGION and ROLE.
+	return `Names each output of the template bootstrap/stack.yaml that is missing from the job's environment or from the
+stack's file, and prints the subject of the job's OIDC token, which the role's trust policy must admit. Reads the
+variables PULUMI_BACKEND_URL, AWS_REGION and ROLE.
 
 Example: mskctl ci variables prod`
 }
@@ -30,7 +30,8 @@ func (c *variablesCmd) Run(s *session) error {
 		return err
 	}
 	var missing []string
-	if backend := s.getenv("PULUMI_BACKEND_URL"); !strings.HasPrefix(backend, "s3://") || !strings.Contains(backend, "region=") {
+	if backend := s.getenv("PULUMI_BACKEND_URL"); !strings.HasPrefix(backend, "s3://") ||
+		!strings.Contains(backend, "region=") {
 		missing = append(missing, fmt.Sprintf("variable PULUMI_BACKEND_URL is %q: set it to the output StateBucketUrl, "+
 			"s3://<bucket>?region=<region>", backend))
 	}
