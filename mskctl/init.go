@@ -105,6 +105,7 @@ func (c *initCmd) checks(s *session) []check {
 			func() (string, error) { return "", c.encrypt(s) },
 		},
 		{"credentials", "", func() (string, error) { return c.checkCredentials(s) }},
+		{"provider plugin", "", s.checkPlugin},
 		{
 			"GitHub's environment " + c.Stack,
 			"in the repository's settings, Environments, " + c.Stack + "; or, if the stack may be deployed without " +
@@ -130,6 +131,35 @@ func (s *session) backend() (string, error) {
 		return "", fmt.Errorf("reading the backend's address: %w: %s", err, head(out))
 	}
 	return who.URL, nil
+}
+
+// checkPlugin returns an error unless the AWS provider is installed in the version that the program uses: mskctl has
+// Pulumi download none.
+func (s *session) checkPlugin() (string, error) {
+	if s.getenv("PULUMI_DEBUG_PROVIDERS") != "" {
+		return "the provider is the sandbox's", errSkipped
+	}
+	version, err := s.moduleVersion("go.mod", providerModule)
+	if err != nil {
+		return "", &remedied{err, "run mskctl in the project's folder"}
+	}
+	out, err := s.pulumi("", "plugin", "ls", "--json")
+	if err != nil {
+		return "", &remedied{err, "install Pulumi"}
+	}
+	var plugins []struct{ Name, Kind, Version string }
+	if err := json.Unmarshal(out, &plugins); err != nil {
+		return "", fmt.Errorf("reading Pulumi's list of plugins: %w: %s", err, head(out))
+	}
+	for _, p := range plugins {
+		if p.Name == "aws" && p.Kind == "resource" && p.Version == version {
+			return "aws " + version, nil
+		}
+	}
+	return "", &remedied{
+		fmt.Errorf("the AWS provider %s is not installed", version),
+		"run `pulumi plugin install resource aws v" + version + "`",
+	}
 }
 
 // bothSubjects returns the subjects for both of the stack's roles.

@@ -30,8 +30,8 @@ func (c *variablesCmd) Run(s *session) error {
 		return err
 	}
 	var missing []string
-	if backend := s.getenv("PULUMI_BACKEND_URL"); !strings.HasPrefix(backend, "s3://") ||
-		!strings.Contains(backend, "region=") {
+	backend := s.getenv("PULUMI_BACKEND_URL")
+	if !strings.HasPrefix(backend, "s3://") || !strings.Contains(backend, "region=") {
 		missing = append(missing, fmt.Sprintf("variable PULUMI_BACKEND_URL is %q: set it to the output StateBucketUrl, "+
 			"s3://<bucket>?region=<region>", backend))
 	}
