@@ -29,7 +29,6 @@ func TestDestroy(t *testing.T) {
 	assert.Contains(t, announced, "| `cluster` | `msk/serverlessCluster` |")
 	assert.Regexp(t, `(?m)^headline=DATA LOSS; \d+ delete$`, announced)
 	assert.Empty(t, s.Changes())
-	assert.Contains(t, s.Fails(t, "destroy", "--yes"), "protected")
 
 	s.AWS.Fail(
 		aws.Fault{Operation: aws.Delete, Type: "aws:msk/serverlessCluster:ServerlessCluster", Error: aws.Unavailable},
