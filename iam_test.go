@@ -205,7 +205,9 @@ func TestClientsPolicySizes(t *testing.T) {
 		},
 		{
 			"two clients",
-			map[string]config.ClientSettings{"a": reads([]string{"a."}, long("g", 90)), "b": reads([]string{"b."}, long("h", 100))},
+			map[string]config.ClientSettings{
+				"a": reads([]string{"a."}, long("g", 90)), "b": reads([]string{"b."}, long("h", 100)),
+			},
 			[]string{"clients.a.groups consumer-a", "clients.b.groups consumer-b"},
 		},
 		{

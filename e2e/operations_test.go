@@ -149,7 +149,9 @@ func (p *platform) documented(kind string) []need {
 func (p *platform) lambdaNeeds() []need {
 	const guide = " (Lambda guide, Configuring Lambda permissions for Amazon MSK event source mappings)"
 	var needs []need
-	for _, kind := range []string{"network-interface/eni-0a1b2c3d", "subnet/subnet-0a1b2c3d", "security-group/sg-0a1b2c3d"} {
+	for _, kind := range []string{
+		"network-interface/eni-0a1b2c3d", "subnet/subnet-0a1b2c3d", "security-group/sg-0a1b2c3d",
+	} {
 		needs = append(needs, need{"ec2:CreateNetworkInterface", p.ec2(kind), "CreateNetworkInterface" + guide})
 	}
 	needs = append(needs, need{"ec2:DeleteNetworkInterface", p.ec2("network-interface/eni-0a1b2c3d"), "Delete…" + guide})

@@ -24,6 +24,8 @@ const (
 	serviceAccount = "aws:requesttag/kubernetes-service-account"
 	issuer         = "oidc.eks.ap-south-1.amazonaws.com/id/0123456789abcdef0123456789abcdef"
 	externalID     = "sts:externalid"
+
+	assume = "sts:AssumeRole"
 )
 
 // services are principals of services that assume roles for their users.
@@ -35,7 +37,7 @@ var services = strings.Fields(`ec2.amazonaws.com ecs-tasks.amazonaws.com ecs.ama
 // assumptions maps each client with a role to requests for it that must be allowed.
 func (p *platform) assumptions() map[string][]iampolicy.Assumption {
 	service := func(name string, context map[string]string) iampolicy.Assumption {
-		return iampolicy.Assumption{Type: "Service", Caller: name, Action: "sts:AssumeRole", Context: context}
+		return iampolicy.Assumption{Type: "Service", Caller: name, Action: assume, Context: context}
 	}
 	from := func(arn string) map[string]string {
 		return map[string]string{sourceAccount: p.state.Account, sourceARN: arn}
@@ -65,10 +67,10 @@ func (p *platform) assumptions() map[string][]iampolicy.Assumption {
 		"archive": {service("kafkaconnect.amazonaws.com",
 			from("arn:aws:kafkaconnect:ap-south-1:"+p.state.Account+":connector/archive/1a2b-2"))},
 		"partner": {{
-			Type: "AWS", Caller: "arn:aws:iam::210987654321:role/any", Action: "sts:AssumeRole",
+			Type: "AWS", Caller: "arn:aws:iam::210987654321:role/any", Action: assume,
 			Context: map[string]string{externalID: "md-partner"},
 		}},
-		"auditor": {{Type: "AWS", Caller: "arn:aws:iam::210987654321:role/audit/reader", Action: "sts:AssumeRole"}},
+		"auditor": {{Type: "AWS", Caller: "arn:aws:iam::210987654321:role/audit/reader", Action: assume}},
 	}
 }
 
@@ -89,12 +91,15 @@ func elsewhere(a iampolicy.Assumption) []iampolicy.Assumption {
 		add(func(other *iampolicy.Assumption) { other.Type, other.Caller = "Service", service })
 	}
 	for _, principal := range []string{
-		"arn:aws:iam::123456789012:role/own", "arn:aws:iam::123456789012:user/own", "arn:aws:iam::111122223333:role/audit/reader",
+		"arn:aws:iam::123456789012:role/own", "arn:aws:iam::123456789012:user/own",
+		"arn:aws:iam::111122223333:role/audit/reader",
 		"arn:aws:iam::210987654321:role/other", "arn:aws:iam::210987654321:user/audit/reader",
 	} {
 		add(func(other *iampolicy.Assumption) { other.Type, other.Caller = "AWS", principal })
 	}
-	for _, action := range []string{"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession"} {
+	for _, action := range []string{
+		assume, "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession",
+	} {
 		add(func(other *iampolicy.Assumption) { other.Action = action })
 	}
 	for key, value := range a.Context {
@@ -149,12 +154,15 @@ func (p *platform) checkTrust(t *testing.T) {
 		attempts += denied
 		for _, mutant := range mutantsOfTrust(trust) {
 			mutants++
-			kept := !slices.ContainsFunc(wanted[name], func(a iampolicy.Assumption) bool { return mutant.Decide(a) != iampolicy.Allowed })
+			kept := !slices.ContainsFunc(wanted[name], func(a iampolicy.Assumption) bool {
+				return mutant.Decide(a) != iampolicy.Allowed
+			})
 			assert.False(t, kept && !letsIn(mutant, wanted[name]), "%s: nobody misses a part of the trust policy", name)
 		}
 		assert.GreaterOrEqual(t, denied, 30, name)
 	}
-	stacktest.Evidence(t, "attempts to assume a role from elsewhere that were denied", fmt.Sprintf("%d of %d", attempts, attempts))
+	stacktest.Evidence(t, "attempts to assume a role from elsewhere that were denied",
+		fmt.Sprintf("%d of %d", attempts, attempts))
 	t.Logf("%d mutants of trust policies killed", mutants)
 }
 
@@ -184,21 +192,19 @@ func isWanted(wanted []iampolicy.Assumption, a iampolicy.Assumption) bool {
 				return false
 			}
 		}
-		caller := w.Caller == a.Caller || w.Context[externalID] != "" && strings.HasPrefix(a.Caller, "arn:aws:iam::210987654321:")
+		caller := w.Caller == a.Caller ||
+			w.Context[externalID] != "" && strings.HasPrefix(a.Caller, "arn:aws:iam::210987654321:")
 		return w.Type == a.Type && caller && w.Action == a.Action
 	})
 }
 
-// sameSource reports whether both are objects of the same type, account and region, of which a trust policy can't tell
-// one from the other.
+// sameSource reports whether a trust policy can't tell b from a: both are of the same service, account and region and,
+// if they are connectors, of the same type.
 func sameSource(a, b string) bool {
-	stem, _, _ := strings.Cut(a, "/")
-	if !strings.Contains(a, ":connector/") {
-		stem = a[:strings.LastIndex(a, ":")]
-	} else {
-		stem += "/"
+	if stem, _, ok := strings.Cut(a, ":connector/"); ok {
+		return strings.HasPrefix(b, stem+":connector/")
 	}
-	return strings.HasPrefix(b, stem+":") || strings.HasPrefix(b, stem) && strings.HasSuffix(stem, "/")
+	return strings.HasPrefix(b, a[:strings.LastIndex(a, ":")+1])
 }
 
 // letsIn reports whether the policy allows a request from elsewhere.
