@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // session is one run of mskctl: its streams, the project's folder, and the environment.
@@ -21,6 +23,7 @@ type session struct {
 	stdout, stderr io.Writer
 	dir            string // the project's folder; commands run in it
 	getenv         func(string) string
+	kafka          []kgo.Opt // for tests: how brokers are reached, instead of TLS and IAM
 }
 
 // exitError is an error with an exit code other than 1.
