@@ -29,9 +29,9 @@ type envFlag struct {
 	Env string `placeholder:"FILE" help:"File that client-env --role operator printed. Default: the environment."`
 }
 
-const connectionHelp = `It needs the catalogue, AWS credentials with the operators' policy, and what "mskctl client-env STACK --role operator"
-prints, as a file or in the environment. Run it inside the VPC, in a security group that the brokers admit. KAFKA_CA_FILE
-names a PEM file with certificate authorities to trust instead of the system's.`
+const connectionHelp = `It needs the catalogue, AWS credentials with the operators' policy, and what
+"mskctl client-env STACK --role operator" prints, as a file or in the environment. Run it inside the VPC, in a security
+group that the brokers admit. KAFKA_CA_FILE names a PEM file of certificate authorities to trust instead of the system's.`
 
 // topicsPlanCmd compares and changes nothing.
 type topicsPlanCmd struct {
@@ -79,7 +79,7 @@ func (c *topicsPlanCmd) Run(s *session) error {
 type topicsApplyCmd struct {
 	catalogueArg
 	envFlag
-	Delete      []string `placeholder:"TOPIC" sep:"none" help:"Delete these topics and their records; * stands for any characters."`
+	Delete      []string `placeholder:"TOPIC" sep:"none" help:"Delete topics and their records; * is any characters."`
 	DeleteCount int      `placeholder:"N" help:"Confirms a deletion: how many topics --delete deletes."`
 }
 
@@ -112,8 +112,8 @@ func (c *topicsApplyCmd) Run(s *session) error {
 		return err
 	}
 	if len(remove) != c.DeleteCount {
-		return fmt.Errorf("DATA LOSS: --delete would delete %d topics with their records, and --delete-count confirms %d; "+
-			"nothing was changed", len(remove), c.DeleteCount)
+		return fmt.Errorf("DATA LOSS: --delete would delete %d topics with their records, and --delete-count confirms "+
+			"%d; nothing was changed", len(remove), c.DeleteCount)
 	}
 	if err := topics.Apply(s.ctx, t.cluster, t.Catalogue, remove, t.log); err != nil {
 		return err

@@ -60,9 +60,10 @@ func (s *session) connect(envFile string) (*topics.Cluster, error) {
 // brokers returns the option with the bootstrap brokers, or an error with everything that is wrong with the settings.
 func (s *session) brokers(env func(string) string) ([]kgo.Opt, error) {
 	var errs []error
-	for name, only := range map[string]string{"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM"} {
-		if value := env(name); value != "" && value != only {
-			errs = append(errs, fmt.Errorf("%s=%s: must be %s, or unset", name, value, only))
+	only := [][2]string{{"KAFKA_SECURITY_PROTOCOL", "SASL_SSL"}, {"KAFKA_SASL_MECHANISM", "AWS_MSK_IAM"}}
+	for _, o := range only {
+		if value := env(o[0]); value != "" && value != o[1] {
+			errs = append(errs, fmt.Errorf("%s=%s: must be %s, or unset", o[0], value, o[1]))
 		}
 	}
 	const printed = "mskctl client-env <stack> --role operator prints it"
@@ -75,7 +76,8 @@ func (s *session) brokers(env func(string) string) ([]kgo.Opt, error) {
 	} else {
 		for server := range strings.SplitSeq(servers, ",") {
 			if _, _, err := net.SplitHostPort(server); err != nil {
-				errs = append(errs, fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS=%s: must be host:port, with commas between them", servers))
+				errs = append(errs, fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS=%s: must be host:port, or several with commas "+
+					"between them", servers))
 			}
 		}
 	}

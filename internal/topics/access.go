@@ -19,7 +19,7 @@ func (a *Access) check(c *Catalogue, ps *Problems) (warnings []string) {
 	for _, feed := range c.feeds() {
 		unwritable := outside(feed.entries, a.Writable)
 		if len(unwritable) > 0 {
-			ps.add(unwritable[0].at, "%s: no client may write it; %s has the prefixes %s: add one there, or rename the topic",
+			ps.add(unwritable[0].at, "%s: no client may write it; %s has the prefixes %s: add one there, or rename",
 				describe(unwritable), a.Source, strings.Join(a.Writable, ", "))
 		}
 		unreadable := outside(feed.entries, a.Readable)

@@ -302,8 +302,8 @@ func Deletable(c *Catalogue, state State, patterns []string) ([]string, error) {
 	}
 	for _, t := range c.Topics() {
 		if names[t.Name] {
-			errs = append(errs, fmt.Errorf("--delete: %s is in the catalogue, and would be created again: remove it there first",
-				t.Name))
+			errs = append(errs, fmt.Errorf("--delete: %s is in the catalogue, and would be created again: "+
+				"remove it there first", t.Name))
 		}
 	}
 	return slices.Sorted(maps.Keys(names)), errors.Join(errs...)

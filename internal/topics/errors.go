@@ -26,10 +26,10 @@ var remedies = []struct {
 	err    error
 	remedy string
 }{
-	{kerr.SaslAuthenticationFailed, "check that the credentials are those of a role with the operators' policy, and the clock"},
+	{kerr.SaslAuthenticationFailed, "check the clock, and that the credentials' role has the operators' policy"},
 	{kerr.TopicAuthorizationFailed, "use a role with the operators' policy, and deploy a new topic prefix first"},
 	{kerr.ClusterAuthorizationFailed, "use a role with the operators' policy"},
-	{kerr.InvalidRequest, "MSK Serverless answers so if there would be more than 2,400 partitions, or 120 of compacted topics"},
+	{kerr.InvalidRequest, "there may be no more than 2,400 partitions, and 120 of compacted topics"},
 	{kerr.ThrottlingQuotaExceeded, "something else creates or deletes partitions all the time: find and stop it"},
 }
 

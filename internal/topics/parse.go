@@ -22,8 +22,8 @@ var (
 	topicKeys = []string{"partitions", "settings"} // of a stream, too
 )
 
-// Load reads the catalogue in a file below dir. Its error is a Problems with every mistake, unless the file can't be read.
-// If access isn't nil, each topic must be writable by some client, and warnings name what no client may read.
+// Load reads the catalogue in a file below dir. Its error is a Problems with every mistake, unless the file can't be
+// read. If access isn't nil, each topic must be writable by some client, and warnings name what no client may read.
 func Load(dir, file string, access *Access) (c *Catalogue, warnings []string, err error) {
 	r := &reader{dir: dir, file: file}
 	doc, err := r.read(file)
@@ -155,7 +155,8 @@ func (r *reader) feed(f field, pattern word, defaults options) []entry {
 		pattern, _ = r.scalar(n, f.key+": pattern")
 	}
 	if pattern.text == "" {
-		r.problems.add(f.at, "%s: no pattern here or under defaults, such as exchg.{exchange}.{market}.{stream}.{symbol}", f.key)
+		r.problems.add(f.at, "%s: no pattern here or under defaults, such as exchg.{exchange}.{market}.{stream}.{symbol}",
+			f.key)
 		return nil
 	}
 	streams := r.streams(f.key, fields["streams"])
@@ -222,7 +223,8 @@ func (r *reader) placeholders(f field, pattern word, values map[string][]word, f
 		given := slices.ContainsFunc(keys, func(key string) bool { return fields[key] != nil })
 		switch {
 		case !known:
-			r.problems.add(pattern.at, "%s: pattern: unknown {%s}; there are {exchange}, {market}, {stream}, {symbol}", f.key, name)
+			r.problems.add(pattern.at, "%s: pattern: unknown {%s}; there are {exchange}, {market}, {stream}, {symbol}",
+				f.key, name)
 		case !given:
 			r.problems.add(f.at, "%s: the pattern has {%s}: add %s", f.key, name, strings.Join(keys, " or "))
 		}

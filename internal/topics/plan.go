@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // State is what a cluster has: its topics by name, without Kafka's own.
@@ -67,8 +66,8 @@ func Compare(c *Catalogue, state State, remove []string) *Plan {
 		after = append(after, e.Topic)
 		current, exists := state[e.Name]
 		if other, ok := folded[fold(e.Name)]; ok && !exists {
-			p.refuse(e.Name, "the cluster has %s, which differs only in . and _, and Kafka refuses one beside the other: "+
-				"rename the declared topic", other)
+			p.refuse(e.Name, "the cluster has %s, which differs only in . and _, and Kafka refuses one beside the "+
+				"other: rename the declared topic", other)
 			continue
 		}
 		p.compare(e.Topic, current, exists)
@@ -108,12 +107,12 @@ func (p *Plan) compare(want Topic, have Current, exists bool) {
 	i := slices.IndexFunc(changes, func(s SettingChange) bool { return s.Name == CleanupPolicy })
 	switch {
 	case i >= 0:
-		p.refuse(want.Name, "cleanup.policy is %s, and the catalogue wants %s; Serverless sets it only at creation. Declare a "+
-			"topic of another name and move its clients there. If its records may be lost, take it out of the catalogue, "+
-			"delete it with --delete, and put it back", changes[i].From, changes[i].target())
+		p.refuse(want.Name, "cleanup.policy is %s, and the catalogue wants %s; Serverless sets it only at creation. "+
+			"Declare a topic of another name and move its clients there. If its records may be lost, take it out of "+
+			"the catalogue, delete it with --delete, and put it back", changes[i].From, changes[i].target())
 	case have.Partitions > want.Partitions:
-		p.refuse(want.Name, "it has %d partitions, and the catalogue wants %d; Kafka can't remove partitions. Write %d, or "+
-			"declare a topic of another name and move its clients there",
+		p.refuse(want.Name, "it has %d partitions, and the catalogue wants %d; Kafka can't remove partitions. Write "+
+			"%d, or declare a topic of another name and move its clients there",
 			have.Partitions, want.Partitions, have.Partitions)
 	case have.Partitions < want.Partitions:
 		p.Grow = append(p.Grow, Growth{want, have.Partitions})
@@ -167,22 +166,23 @@ func (p *Plan) Differs() bool { return p.Changes() || len(p.Refused)+len(p.Unlis
 
 // Err returns an error if the plan can't be carried out as a whole.
 func (p *Plan) Err() error {
-	if len(p.Refused) > 0 {
-		var b strings.Builder
-		for _, r := range p.Refused {
-			fmt.Fprintf(&b, "\n  * %s: %s", r.Topic, r.Why)
-		}
-		return fmt.Errorf("refused, and nothing was changed:%s", b.String())
+	switch n := len(p.Refused); n {
+	case 0:
+		return fits(p.partitions, p.compacted)
+	case 1:
+		return fmt.Errorf("refused, and nothing was changed: %s: %s", p.Refused[0].Topic, p.Refused[0].Why)
+	default:
+		return fmt.Errorf("refused, and nothing was changed: %s: %s (and %d more topics)",
+			p.Refused[0].Topic, p.Refused[0].Why, n-1)
 	}
-	return fits(p.partitions, p.compacted)
 }
 
 // fits returns an error if a serverless cluster can't hold so many partitions.
 func fits(all, compacted int) error {
 	switch {
 	case all > MaxPartitions:
-		return fmt.Errorf("%d partitions are too many: a serverless cluster holds %d. Put quiet symbols into one topic, or "+
-			"move feeds to a second stack", all, MaxPartitions)
+		return fmt.Errorf("%d partitions are too many: a serverless cluster holds %d. Put quiet symbols into one "+
+			"topic, or move feeds to a second stack", all, MaxPartitions)
 	case compacted > MaxCompacted:
 		return fmt.Errorf("%d partitions of compacted topics are too many: a serverless cluster holds %d",
 			compacted, MaxCompacted)

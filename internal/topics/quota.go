@@ -111,8 +111,8 @@ const (
 	growing
 )
 
-// batch returns the steps of the next request, and the earliest time for it. It takes the first steps that fit, all of one
-// kind.
+// batch returns the steps of the next request, and the earliest time for it. It takes the first steps that fit, all of
+// one kind.
 func (p *pacer) batch(now time.Time, steps []step) (batch []step, at time.Time) {
 	smallest := steps[0]
 	for _, s := range steps {
@@ -126,7 +126,8 @@ func (p *pacer) batch(now time.Time, steps []step) (batch []step, at time.Time) 
 		most = settingsAtOnce
 	}
 	for _, s := range steps {
-		if s.kind == steps[0].kind && len(batch) < most && (s.partitions <= room || room == windowPartitions && len(batch) == 0) {
+		alone := room == windowPartitions && len(batch) == 0 // a topic may be larger than a window, to be deleted
+		if s.kind == steps[0].kind && len(batch) < most && (s.partitions <= room || alone) {
 			batch = append(batch, s)
 			room -= s.partitions
 		}

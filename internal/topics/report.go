@@ -91,7 +91,8 @@ func (p *Plan) Report() *Report {
 	for _, a := range p.Alter {
 		var all []string
 		for _, s := range a.Settings {
-			all = append(all, fmt.Sprintf("%s %s → %s", s.Name, showSetting(s.Name, s.From), showSetting(s.Name, s.target())))
+			from, to := showSetting(s.Name, s.From), showSetting(s.Name, s.target())
+			all = append(all, fmt.Sprintf("%s %s → %s", s.Name, from, to))
 		}
 		r.changes = append(r.changes, change{"alter", a.Name, strings.Join(all, ", ")})
 	}
