@@ -64,6 +64,7 @@ func (c *topicsPlanCmd) Run(s *session) error {
 		t.print(report, c.Markdown, c.All)
 		return report.Err()
 	}
+	defer t.close()
 	plan, _, err := t.compare(c.Delete)
 	if err != nil {
 		return err
@@ -103,6 +104,7 @@ func (c *topicsApplyCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	defer t.close()
 	plan, remove, err := t.compare(c.Delete)
 	if err != nil {
 		return err
@@ -145,6 +147,7 @@ func (c *topicsCheckCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	defer t.close()
 	plan, _, err := t.compare(nil)
 	if err != nil {
 		return err
@@ -238,6 +241,13 @@ func (t *topicRun) compare(patterns []string) (plan *topics.Plan, remove []strin
 		return nil, nil, err
 	}
 	return topics.Compare(t.Catalogue, state, remove), remove, nil
+}
+
+// close closes the connections, if there are any.
+func (t *topicRun) close() {
+	if t.cluster != nil {
+		t.cluster.Close()
+	}
 }
 
 func (t *topicRun) print(r *topics.Report, markdown, all bool) {

@@ -108,7 +108,8 @@ func TestApplyCanBeKilledAtAnyPoint(t *testing.T) {
 							go end()
 						}
 					}
-					timer := time.AfterFunc(time.Duration(random.Int64N(int64(window))), end)
+					latest := time.Duration(topics) * window / 4800 // so that 20 runs can't get everything done
+					timer := time.AfterFunc(time.Duration(random.Int64N(int64(latest))), end)
 					require.Error(t, Apply(ctx, cluster, c, nil, func(string) {}))
 					timer.Stop()
 					cancel()

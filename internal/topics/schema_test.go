@@ -135,7 +135,7 @@ func TestSchemaAcceptsWhatTheParserAccepts(t *testing.T) {
 	catalogues, err := filepath.Glob("../../topics/*.yaml")
 	require.NoError(t, err)
 	require.Len(t, catalogues, 3)
-	docs := []string{strings.Replace(example, "delete, compact", "delete,compact", 1)}
+	docs := []string{strings.Replace(example, "delete, compact", "delete,compact", 1), documented(t)}
 	for _, file := range catalogues {
 		doc, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -157,4 +157,19 @@ func TestSchemaAcceptsWhatTheParserAccepts(t *testing.T) {
 		require.Error(t, err, bad)
 		require.Error(t, validate(t, bad), bad)
 	}
+}
+
+// documented returns the catalogue that docs/topics.md shows, after loading it.
+func documented(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/topics.md")
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(page), "```yaml\n")
+	require.True(t, ok)
+	doc, _, _ := strings.Cut(rest, "```")
+	file := write(t, "c.yaml", strings.Replace(doc, "symbols/spot.txt", "spot.txt", 1), "spot.txt", "SOLUSDT\n")
+	c, _, err := Load("", file, nil)
+	require.NoError(t, err)
+	require.Len(t, c.Topics(), 8)
+	return doc
 }
