@@ -266,7 +266,7 @@ func TestGapsAreAnswered(t *testing.T) {
 		p := w.start([]string{"produce", "-symbols", "BTCUSDT,ETHUSDT", "-streams", "trades"})
 		w.publish(5 * time.Second)
 		before := w.exchange.Requests()
-		for range 20 {
+		for range 10 {
 			w.exchange.Gap("btcusdt@trade", 1)
 			w.publish(time.Second)
 		}

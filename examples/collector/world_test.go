@@ -92,6 +92,7 @@ type world struct {
 	down   bool       // brokers refuse connections
 	denied bool       // brokers refuse to authenticate
 	lost   bool       // there are no credentials
+	given  int        // credentials, each different
 	proofs []map[string]string
 	logs   *fakeLogs
 }
@@ -231,7 +232,8 @@ func (w *world) Retrieve(context.Context) (aws.Credentials, error) {
 	if w.lost {
 		return aws.Credentials{}, errTest
 	}
-	n := strconv.Itoa(len(w.proofs))
+	w.given++
+	n := strconv.Itoa(w.given)
 	return aws.Credentials{AccessKeyID: "AKID" + n, SecretAccessKey: "secret", SessionToken: "token" + n}, nil
 }
 
@@ -351,7 +353,7 @@ func (w *world) plain(opts ...kgo.Opt) *kgo.Client {
 		credentials: w,
 		kafka:       []kgo.Opt{kgo.WithDecompressor(decompressor)},
 	}
-	client, err := a.connect(s, a.logger(), opts...)
+	client, err := a.connect(s, a.logger(), append(opts, kgo.ProducerBatchCompression(kgo.ZstdCompression()))...)
 	require.NoError(w.t, err)
 	w.t.Cleanup(client.CloseAllowingRebalance)
 	return client
