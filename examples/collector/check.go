@@ -3,12 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -37,42 +34,24 @@ func (a app) check(ctx context.Context, args []string) error {
 		return err
 	}
 	topic := cmp.Or(*name, s.prefixes[0]+"check")
-	if err := s.verifyTopic(topic); err != nil {
+	if *role == "consumer" {
+		*group, err = s.chooseGroup(*group)
+	} else if *role != "collector" {
+		err = refused{fmt.Errorf("-role %q: write collector or consumer", *role)}
+	}
+	if err = cmp.Or(err, s.verifyTopic(topic)); err != nil {
 		return err
 	}
-	client, err := a.connect(s, a.logger(), append(producerOpts(s, maxMessageBytes), kgo.DefaultProduceTopic(topic),
-		kgo.UnknownTopicRetries(4), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	opts := []kgo.Opt{kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	if *role == "collector" {
+		opts = append(producerOpts(s, maxMessageBytes), kgo.DefaultProduceTopic(topic), kgo.UnknownTopicRetries(4))
+	}
+	client, err := a.connect(s, a.logger(), opts...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	steps := a.way(s, client)
-	switch *role {
-	case "collector":
-		steps = append(steps, step{"produce", func(ctx context.Context) (string, error) {
-			return produceOne(ctx, client, topic)
-		}, "is the topic's prefix one of producerTopicPrefixes? does the role have CreateTopic, DescribeTopic, WriteData, " +
-			"and WriteDataIdempotently on the cluster?"})
-	case "consumer":
-		if *group, err = s.chooseGroup(*group); err != nil {
-			return err
-		}
-		steps = append(steps, step{"group", func(ctx context.Context) (string, error) {
-			groups, err := kadm.NewClient(client).DescribeGroups(ctx, *group)
-			// Brokers differ in what they call a group that nobody has joined yet: empty, or not found.
-			if err = cmp.Or(err, groups[*group].Err); errors.Is(err, kerr.GroupIDNotFound) {
-				err = nil
-			}
-			return fmt.Sprintf("%s has %d members", *group, len(groups[*group].Members)), err
-		}, "is the group one of the policy's? does the role have DescribeGroup?"}, step{
-			"consume", func(ctx context.Context) (string, error) { return consumeOne(ctx, client) },
-			"timed out: is there a record? check -role collector writes one. denied: is the topic's prefix one of the " +
-				"policy's? does the role have DescribeTopic and ReadData?",
-		})
-	default:
-		return refused{fmt.Errorf("-role %q: write collector or consumer", *role)}
-	}
-	for _, step := range steps {
+	for _, step := range a.steps(s, client, *role, topic, *group) {
 		ctx, cancel := context.WithTimeout(ctx, *timeout)
 		saw, err := step.do(ctx)
 		cancel()
@@ -84,69 +63,66 @@ func (a app) check(ctx context.Context, args []string) error {
 	return nil
 }
 
-// way returns the steps to an authenticated connection.
-func (a app) way(s settings, client *kgo.Client) []step {
-	return []step{
-		{"DNS", each(s.brokers, func(ctx context.Context, broker string) (string, error) {
-			host, _, _ := net.SplitHostPort(broker)
-			addresses, err := a.lookup(ctx, host)
-			return strings.Join(addresses, " "), err
-		}), "is this a VPC of the cluster, with DNS resolution and hostnames on? is it the name of today's cluster?"},
-		{"TCP", each(s.brokers, func(ctx context.Context, broker string) (string, error) {
-			return saw(a.dial(ctx, "tcp", broker))
-		}), "timed out: does the instance have the security group that the stack made for it, or one of " +
-			"clientSecurityGroupIds, and may that send to port 9098? refused: is the port 9098?"},
-		{"TLS", each(s.brokers, func(ctx context.Context, broker string) (string, error) {
-			return saw(a.dialTLS(s)(ctx, "tcp", broker))
-		}), "does the system have CA certificates, and the right time? is there a proxy between?"},
-		{"credentials", func(ctx context.Context) (string, error) {
-			c, err := a.credentials.Retrieve(ctx)
-			return c.Source, err
-		}, "does the instance have its profile? does IMDS answer (in a container it needs a hop limit of 2)?"},
+// steps returns the steps that the role's policy allows.
+func (a app) steps(s settings, client *kgo.Client, role, topic, group string) []step {
+	way := []step{
+		{"connect", func(ctx context.Context) (string, error) {
+			for _, broker := range s.brokers {
+				conn, err := a.dialTLS(s)(ctx, "tcp", broker)
+				if err != nil {
+					return "", fmt.Errorf("%s: %w", broker, err)
+				}
+				conn.Close()
+			}
+			return "name, port and certificate of every bootstrap broker are right", nil
+		}, "no such host: is this a VPC of the cluster, and the name of today's cluster? timed out: does the instance have " +
+			"a security group that the brokers admit, and may that send to port 9098? x509: does the system have CA " +
+			"certificates, and the right time?"},
+		{
+			"credentials", func(ctx context.Context) (string, error) {
+				c, err := a.credentials.Retrieve(ctx)
+				return c.Source, err
+			},
+			"does the instance have its profile? does IMDS answer (in a container it needs a hop limit of 2)?",
+		},
 		{"IAM", func(ctx context.Context) (string, error) { return "connected", client.Ping(ctx) }, "does the role have " +
 			"the policy of this very cluster, as a new one has another ARN? does its permissions boundary allow " +
 			"kafka-cluster:*? does the system have the right time?"},
 	}
-}
-
-// each returns a function that does something with every bootstrap broker.
-func each(brokers []string, do func(context.Context, string) (string, error)) func(context.Context) (string, error) {
-	return func(ctx context.Context) (string, error) {
-		var all []string
-		for _, b := range brokers {
-			saw, err := do(ctx, b)
-			if err != nil {
-				return "", fmt.Errorf("%s: %w", b, err)
-			}
-			all = append(all, b+": "+saw)
-		}
-		return strings.Join(all, "; "), nil
+	if role == "collector" {
+		return append(way, step{
+			"produce", func(ctx context.Context) (string, error) { return produceOne(ctx, client, topic) },
+			"is the topic's prefix one that the role may write? does the role have CreateTopic, DescribeTopic, WriteData, " +
+				"and WriteDataIdempotently on the cluster?",
+		})
 	}
-}
-
-// saw closes a connection and returns where it led.
-func saw(conn net.Conn, err error) (string, error) {
-	if err != nil {
-		return "", err
-	}
-	if secure, ok := conn.(*tls.Conn); ok {
-		return tls.VersionName(secure.ConnectionState().Version), conn.Close()
-	}
-	return conn.RemoteAddr().String(), conn.Close()
+	return append(way, step{
+		"group", func(ctx context.Context) (string, error) { return describeOne(ctx, client, group) },
+		"is the group one of the policy's? does the role have DescribeGroup?",
+	}, step{
+		"consume", func(ctx context.Context) (string, error) { return consumeOne(ctx, client) },
+		"timed out: is there a record? check -role collector writes one. denied: is the topic's prefix one of the policy's? " +
+			"does the role have DescribeTopic and ReadData?",
+	})
 }
 
 // produceOne creates the topic if it is missing, with one partition, and writes a record.
 func produceOne(ctx context.Context, client *kgo.Client, topic string) (string, error) {
-	missing, err := missingTopics(ctx, client, []string{topic})
-	if err == nil && len(missing) > 0 {
-		_, err = createBatch(ctx, client, 1, missing)
-	}
-	if err != nil {
+	if _, err := createBatch(ctx, client, 1, []string{topic}); err != nil {
 		return "", err
 	}
 	record := kgo.StringRecord("check " + time.Now().UTC().Format(time.RFC3339Nano))
 	r, err := client.ProduceSync(ctx, record).First()
 	return fmt.Sprintf("%s, partition %d, offset %d is acknowledged", topic, r.Partition, r.Offset), err
+}
+
+// describeOne describes a group. Brokers differ in what they call one that nobody has joined yet: empty, or not found.
+func describeOne(ctx context.Context, client *kgo.Client, group string) (string, error) {
+	groups, err := kadm.NewClient(client).DescribeGroups(ctx, group)
+	if err = cmp.Or(err, groups[group].Err); errors.Is(err, kerr.GroupIDNotFound) {
+		err = nil
+	}
+	return fmt.Sprintf("%s has %d members", group, len(groups[group].Members)), err
 }
 
 // consumeOne reads a record without joining the group, whose members would have to share the partitions anew.

@@ -248,4 +248,3 @@ func TestConsumeFindsTopics(t *testing.T) {
 		assert.Zero(t, p.terminate())
 	}, kfake.SeedTopics(1, "exchg.old"), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1))
 }
-

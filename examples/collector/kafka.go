@@ -103,17 +103,12 @@ func wait(ctx context.Context, d time.Duration) bool {
 // quota).
 const createAtOnce = 50
 
-// createTopics creates the topics that are missing. It tries again until all exist or ctx is done: whatever a broker
+// createTopics creates the topics that don't exist. It tries again until all exist or ctx is done: whatever a broker
 // answers may pass. Meanwhile the producer holds the topics' records.
 func createTopics(ctx context.Context, client *kgo.Client, log *slog.Logger, partitions int, topics []string) {
 	for attempt := 0; len(topics) > 0; attempt++ {
 		if attempt > 0 && !wait(ctx, backoff(attempt)) {
 			return
-		}
-		missing, err := missingTopics(ctx, client, topics)
-		if topics = missing; err != nil {
-			log.Warn("can't list topics; trying again", "err", err, "attempt", attempt)
-			continue
 		}
 		var left []string
 		for batch := range slices.Chunk(topics, createAtOnce) {
@@ -122,29 +117,11 @@ func createTopics(ctx context.Context, client *kgo.Client, log *slog.Logger, par
 				log.Warn("can't create all topics; trying again", "err", err, "topics", len(refused), "attempt", attempt)
 			}
 		}
-		log.Info("created topics", "topics", len(topics)-len(left), "left", len(left))
 		topics = left
 	}
 }
 
-// missingTopics returns the topics that don't exist. If that can't be told, it returns all of them and an error.
-func missingTopics(ctx context.Context, client *kgo.Client, topics []string) ([]string, error) {
-	found, err := kadm.NewClient(client).ListTopics(ctx, topics...)
-	if err != nil {
-		return topics, err
-	}
-	var missing []string
-	for _, t := range topics {
-		if err := found[t].Err; errors.Is(err, kerr.UnknownTopicOrPartition) {
-			missing = append(missing, t)
-		} else if err != nil {
-			return topics, fmt.Errorf("topic %s: %w", t, err)
-		}
-	}
-	return missing, nil
-}
-
-// createBatch creates topics and returns those that were refused, with the error of one of them.
+// createBatch creates topics that don't exist. It returns those that were refused, with the error of one of them.
 func createBatch(ctx context.Context, client *kgo.Client, partitions int, topics []string) ([]string, error) {
 	const brokersDefault = -1 // Serverless keeps its own number of replicas
 	answers, err := kadm.NewClient(client).CreateTopics(ctx, int32(partitions), brokersDefault, nil, topics...)
@@ -153,7 +130,6 @@ func createBatch(ctx context.Context, client *kgo.Client, partitions int, topics
 	}
 	var left []string
 	for _, t := range topics {
-		// Another process may have created it in the meantime.
 		if e := answers[t].Err; e != nil && !errors.Is(e, kerr.TopicAlreadyExists) {
 			left, err = append(left, t), fmt.Errorf("topic %s: %w", t, e)
 		}

@@ -28,7 +28,7 @@ const usage = `usage: collector produce|consume|check [flags]
 
   produce   produce what an exchange publishes until SIGINT or SIGTERM, then wait for acknowledgements
   consume   process records until SIGINT or SIGTERM, then commit what was processed
-  check     walk from DNS to one record, and name the step that fails
+  check     walk from the brokers' name to one record, and name the step that fails
 
 -h after a command lists its flags. A flag such as -buffer-mib can be set as COLLECTOR_BUFFER_MIB instead. Brokers,
 topic prefixes and groups come from the environment (README.md).
@@ -41,7 +41,6 @@ type app struct {
 	stdout, stderr io.Writer
 	dial           func(ctx context.Context, network, address string) (net.Conn, error)
 	listen         func(network, address string) (net.Listener, error)
-	lookup         func(ctx context.Context, host string) ([]string, error)
 	tls            *tls.Config
 	credentials    aws.CredentialsProvider
 	logs           logsAPI
@@ -61,8 +60,7 @@ func main() {
 	os.Exit(app{
 		environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
 		dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, listen: net.Listen,
-		lookup: net.DefaultResolver.LookupHost, tls: new(tls.Config),
-		credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg), handle: printRecords(os.Stdout),
+		tls: new(tls.Config), credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg), handle: printRecords(os.Stdout),
 	}.run(ctx, os.Args[1:]))
 }
 

@@ -389,11 +389,10 @@ func TestManyInstruments(t *testing.T) {
 		assert.Equal(t, "S599USDT", string(records[0].Key))
 		require.Zero(t, p.terminate())
 
-		creates = w.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Observe: true, Count: -1})
 		p = w.start([]string{"produce", "-symbols", "@" + file})
 		time.Sleep(10 * time.Second)
+		assert.NotContains(t, p.err.String(), "WARN", "topics that exist are no trouble")
 		require.Zero(t, p.terminate())
-		assert.Zero(t, creates.Hits(), "the topics are there")
 	})
 }
 

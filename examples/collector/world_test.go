@@ -272,8 +272,7 @@ func (w *world) start(args []string, changes ...func(*program)) *program {
 	roots.AddCert(trust)
 	p.app = app{
 		environ: w.environ(), stdout: p.out, stderr: p.err, dial: w.dial, listen: w.network.Listen,
-		lookup: func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil },
-		tls:    &tls.Config{RootCAs: roots}, logs: w.logs,
+		tls: &tls.Config{RootCAs: roots}, logs: w.logs,
 		credentials: w,
 		handle:      func(context.Context, *kgo.Record) error { return nil },
 		kafka:       []kgo.Opt{kgo.WithDecompressor(decompressor)},
