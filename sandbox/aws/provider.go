@@ -1,18 +1,18 @@
-// Package aws is a stand-in for Pulumi's AWS provider (pulumi-aws v6) and the AWS behind it, for trying programs and
-// testing them on the real engine without an account.
+// Package aws is an embedded AWS behind a copy of Pulumi's AWS provider (pulumi-aws v6), for trying and testing
+// programs on the real engine without an account.
 //
-// What it copies: the resources and functions in kinds and functions below, their inputs and outputs, and of AWS what a
-// program meets: which change replaces and which updates in place (the ForceNew and Computed flags and the plan
-// modifiers of the Terraform provider that pulumi-aws wraps), defaults, names, default tags, ARNs, references between
-// objects, limits, conflicts, the texts of errors; faults and delays on request.
+// What it copies: the resources and look-ups in resourceTypes and functions below, their inputs and outputs, and what a
+// program notices of AWS: which change replaces and which updates in place (the ForceNew and Computed flags and the
+// plan modifiers of the Terraform provider that pulumi-aws wraps), defaults, names, default tags, ARNs, references
+// between objects, limits, conflicts, the texts of errors; faults and delays on request.
 //
 // What it does not: anything else, which it refuses by name; data planes (no Kafka, no log events, no metrics);
-// permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at once);
-// KMS keys and SNS topics (every well-formed ARN exists, a key in its region); policy versions; filters of look-ups; tags
-// that the provider is told to ignore; Pulumi's autonaming configuration; the package's schema, so that an import writes
-// no code. A create is all or nothing, where the provider can leave an object without its rules or policies. An update of
-// a cluster that FAILED succeeds, and shows what the cluster has. Ids and dates are derived, not random, so that states
-// can be compared.
+// permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at
+// once); KMS keys and SNS topics (every well-formed ARN exists, a key in its region); policy versions; filters of
+// look-ups; tags that the provider is told to ignore; Pulumi's autonaming configuration; the package's schema, so that
+// an import writes no code. A create is all or nothing, where the provider can leave an object without its rules or
+// policies. An update of a cluster that FAILED succeeds, and shows what the cluster has. Ids and dates are derived, not
+// random, so that states can be compared.
 package aws
 
 import (
@@ -101,7 +101,7 @@ func (b *Sandbox) Serve() (attach string, stop func(), err error) {
 	}, nil
 }
 
-// single is a listener that hands out one connection, and ends with it.
+// single is a listener that returns one connection from Accept, and ends with it.
 type single struct {
 	net.Conn
 	taken, closed chan struct{}
@@ -139,7 +139,10 @@ func (p *provider) SignalCancellation(context.Context) error {
 	return nil
 }
 
-func (*provider) Handshake(context.Context, plugin.ProviderHandshakeRequest) (*plugin.ProviderHandshakeResponse, error) {
+func (*provider) Handshake(
+	context.Context,
+	plugin.ProviderHandshakeRequest,
+) (*plugin.ProviderHandshakeResponse, error) {
 	return &plugin.ProviderHandshakeResponse{}, nil
 }
 
