@@ -101,8 +101,8 @@ func (a app) steps(s settings, client *kgo.Client, role, topic, group string) []
 		"is the group one of the policy's? does the role have DescribeGroup?",
 	}, step{
 		"consume", func(ctx context.Context) (string, error) { return consumeOne(ctx, client) },
-		"timed out: is there a record? check -role collector writes one. denied: is the topic's prefix one of the policy's? " +
-			"does the role have DescribeTopic and ReadData?",
+		"timed out: is there a record? check -role collector writes one. denied: is the topic's prefix one of the " +
+			"policy's? does the role have DescribeTopic and ReadData?",
 	})
 }
 

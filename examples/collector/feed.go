@@ -126,7 +126,8 @@ func (c *connection) session(ctx context.Context) error {
 	dialing, stop := context.WithTimeout(ctx, dialTimeout)
 	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
-	socket, _, err := websocket.Dial(dialing, c.url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	options := &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}}
+	socket, _, err := websocket.Dial(dialing, c.url, options)
 	stop()
 	if err != nil {
 		return err

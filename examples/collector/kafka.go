@@ -83,8 +83,8 @@ func (l kafkaLog) Log(level kgo.LogLevel, message string, keyvals ...any) {
 	l.Logger.Log(context.Background(), severity, "kafka: "+message, keyvals...)
 }
 
-// backoff returns how long to wait before another attempt: half a second, doubled with each attempt up to half a minute,
-// and of that a random part of at least half, so that collectors that failed together don't return together.
+// backoff returns how long to wait before another attempt: half a second, doubled with each attempt up to half a
+// minute, and of that a random part of at least half, so that collectors that failed together don't return together.
 func backoff(attempt int) time.Duration {
 	d := min(30*time.Second, 500*time.Millisecond<<min(attempt, 10))
 	return d/2 + rand.N(d/2)

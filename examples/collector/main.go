@@ -60,7 +60,8 @@ func main() {
 	os.Exit(app{
 		environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
 		dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, listen: net.Listen,
-		tls: new(tls.Config), credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg), handle: printRecords(os.Stdout),
+		tls: new(tls.Config), credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg),
+		handle: printRecords(os.Stdout),
 	}.run(ctx, os.Args[1:]))
 }
 

@@ -61,21 +61,26 @@ func (p *produceFlags) check() error {
 	refuse(p.partitions < 1 || p.partitions > maxPartitions, "-partitions %d: write 1 to %d", p.partitions, maxPartitions)
 	refuse(p.maxMessage < 1000 || p.maxMessage > maxMessageBytes, "-max-message-bytes %d: write 1000 to %d, which is "+
 		"the most that MSK Serverless takes", p.maxMessage, maxMessageBytes)
-	refuse(p.bufferMiB<<20 < p.maxMessage+recordCost, "-buffer-mib %d: write more than the largest message takes", p.bufferMiB)
+	refuse(p.bufferMiB<<20 < p.maxMessage+recordCost, "-buffer-mib %d: write more than the largest message takes",
+		p.bufferMiB)
 	for name, d := range map[string]time.Duration{"stale": p.stale, "stall": p.stall, "drain": p.drain} {
 		refuse(d < time.Second, "-%s %s: write 1s or more", name, d)
 	}
 	return errors.Join(errs...)
 }
 
-// list splits a list at commas, or reads a file with an item a line if it begins with @.
-func list(s string) ([]string, error) {
+// list splits a list at commas. If it begins with @, it reads a file with an item a line and comments after #.
+func list(s string) (items []string, err error) {
 	name, file := strings.CutPrefix(s, "@")
 	if !file {
 		return strings.Split(s, ","), nil
 	}
 	content, err := os.ReadFile(name)
-	return strings.Fields(string(content)), err
+	for line := range strings.Lines(string(content)) {
+		line, _, _ = strings.Cut(line, "#")
+		items = append(items, strings.Fields(line)...)
+	}
+	return items, err
 }
 
 // subscriptions returns what to subscribe to, and the topic of each.

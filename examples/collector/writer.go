@@ -176,7 +176,8 @@ func hopeless(err error) bool {
 		errors.Is(err, kerr.InvalidTimestamp)
 }
 
-// retry produces what is held, in order, until nothing is left: one record first, then twice as many after each success.
+// retry produces what is held, in order, until nothing is left: one record first, then twice as many after each
+// success.
 func (l *lane) retry() {
 	for size, attempt := 1, 0; ; {
 		l.mu.Lock()
