@@ -97,7 +97,7 @@ func (d *demo) run(lasts time.Duration) error {
 
 // client returns the settings of a role's client, and credentials for it, as environment.
 func (d *demo) client(role, name string) ([]string, error) {
-	settings, err := d.output("mskctl", "client-env", stack, "--local", "--role", role)
+	settings, err := d.output("sandbox", "mskctl", "client-env", stack, "--local", "--role", role)
 	if err != nil {
 		return nil, err
 	}
