@@ -67,6 +67,7 @@ func TestRefusesAtOnce(t *testing.T) {
 			assert.Zero(t, p.status, "help needs no environment")
 		}
 		first := w.start(produce())
+		first.running(t)
 		second := w.start(produce("-listen", first.ops))
 		<-second.done
 		assert.Equal(t, 2, second.status)

@@ -41,10 +41,7 @@ func (d *demo) watch(operator []string, clients []*process, lasts time.Duration)
 			return errors.New("interrupted")
 		case <-tick.C:
 		}
-		lags, err := admin.Lag(d.ctx, groups...)
-		if err != nil {
-			return err
-		}
+		lags, _ := admin.Lag(d.ctx, groups...) // a group whose lag can't be told has none in its column
 		row := fmt.Sprintf("%6d", second)
 		for i, c := range clients {
 			now, err := c.metric(d.ctx, names[i])
@@ -58,12 +55,20 @@ func (d *demo) watch(operator []string, clients []*process, lasts time.Duration)
 			row += fmt.Sprintf("%*.0f", width, now-before[i])
 			before[i] = now
 			if i > 0 {
-				row += fmt.Sprintf("%10d", lags[groups[i-1]].Lag.Total())
+				row += lagOf(lags, groups[i-1])
 			}
 		}
 		fmt.Println(row)
 	}
 	return nil
+}
+
+// lagOf returns a group's column.
+func lagOf(lags kadm.DescribedGroupLags, group string) string {
+	if l, ok := lags[group]; ok && l.Error() == nil {
+		return fmt.Sprintf("%10d", l.Lag.Total())
+	}
+	return fmt.Sprintf("%10s", "-")
 }
 
 // connect returns a client for the settings, to ask for lag.
