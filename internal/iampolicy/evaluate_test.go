@@ -50,143 +50,137 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 		request  Request
 		want     Decision
 	}{
-		{[]string{accessKeys}, Request{"iam:CreateAccessKey", "arn:aws:iam::111122223333:user/Bob", nil}, Allowed},
-		{[]string{accessKeys}, Request{"iam:ListAccessKeys", "arn:aws:iam::111122223333:user/Bob", nil}, Allowed},
-		{[]string{accessKeys}, Request{"IAM:listaccesskeys", "arn:aws:iam::111122223333:user/Bob", nil}, Allowed},
-		{[]string{accessKeys}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/Bob", nil}, ImplicitlyDenied},
-		{[]string{allOfS3}, Request{"s3:ListBucket", "arn:aws:s3:::amzn-s3-demo-bucket", nil}, Allowed},
+		{[]string{accessKeys}, Request{Action: "iam:CreateAccessKey", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
+		{[]string{accessKeys}, Request{Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
+		{[]string{accessKeys}, Request{Action: "IAM:listaccesskeys", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
+		{[]string{accessKeys}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/Bob"}, ImplicitlyDenied},
+		{[]string{allOfS3}, Request{Action: "s3:ListBucket", Resource: "arn:aws:s3:::amzn-s3-demo-bucket"}, Allowed},
 		{
 			[]string{allOfS3},
-			Request{"s3-object-lambda:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket", nil},
+			Request{Action: "s3-object-lambda:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket"},
 			ImplicitlyDenied,
 		},
 
 		{
 			[]string{testPaths},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg"},
 			Allowed,
 		},
 		{
 			[]string{testPaths},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg"},
 			Allowed,
 		},
 		{
 			[]string{testPaths},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/3/test/4/object.jpg", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/2/3/test/4/object.jpg"},
 			Allowed,
 		},
 		{
 			[]string{testPaths},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg"},
 			ImplicitlyDenied,
 		},
 		{
 			[]string{testPaths},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg"},
 			ImplicitlyDenied,
 		},
 		{
 			[]string{testPaths},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg"},
 			ImplicitlyDenied,
 		},
 		{
 			[]string{testPaths},
-			Request{"s3:getobject", "arn:aws:s3:::amzn-s3-demo-bucket/1/TEST/object.jpg", nil},
+			Request{Action: "s3:getobject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/TEST/object.jpg"},
 			ImplicitlyDenied,
 		},
 
-		{[]string{bob}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/Bob", nil}, Allowed},
-		{[]string{bob}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/bob", nil}, ImplicitlyDenied},
-		{[]string{accounting}, Request{"iam:GetUser", "arn:aws:iam::111122223333:user/accounting/Ann", nil}, Allowed},
+		{[]string{bob}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
+		{[]string{bob}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/bob"}, ImplicitlyDenied},
+		{[]string{accounting}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/accounting/Ann"}, Allowed},
 		{
 			[]string{accounting},
-			Request{"iam:GetUser", "arn:aws:iam::111122223333:user/accountingAnn", nil},
+			Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/accountingAnn"},
 			ImplicitlyDenied,
 		},
-		{[]string{threeLetters}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abc", nil}, Allowed},
-		{[]string{threeLetters}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/ab", nil}, ImplicitlyDenied},
+		{[]string{threeLetters}, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/abc"}, Allowed},
+		{[]string{threeLetters}, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/ab"}, ImplicitlyDenied},
 		{
 			[]string{threeLetters},
-			Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abcd", nil},
+			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/abcd"},
 			ImplicitlyDenied,
 		},
 
 		{
 			[]string{allOfS3, deny},
-			Request{"s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil},
+			Request{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"},
 			ExplicitlyDenied,
 		},
 		{
 			[]string{deny, allOfS3},
-			Request{"s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil},
+			Request{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"},
 			ExplicitlyDenied,
 		},
-		{[]string{deny, allOfS3}, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil}, Allowed},
-		{nil, Request{"s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil}, ImplicitlyDenied},
+		{[]string{deny, allOfS3}, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"}, Allowed},
+		{nil, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"}, ImplicitlyDenied},
 
 		{
 			[]string{msk},
 			Request{
-				"kafka-cluster:Connect",
-				"arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1",
-				nil,
+				Action:   "kafka-cluster:Connect",
+				Resource: "arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1",
 			},
 			Allowed,
 		},
 		{
 			[]string{msk},
 			Request{
-				"kafka-cluster:Connect",
-				"arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-2",
-				nil,
+				Action:   "kafka-cluster:Connect",
+				Resource: "arn:aws:kafka:us-east-1:0123456789012:cluster/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-2",
 			},
 			ImplicitlyDenied,
 		},
 		{
 			[]string{msk},
 			Request{
-				"kafka-cluster:AlterTopicDynamicConfiguration",
-				"arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/t",
-				nil,
+				Action:   "kafka-cluster:AlterTopicDynamicConfiguration",
+				Resource: "arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/t",
 			},
 			Allowed,
 		},
 		{
 			[]string{msk},
 			Request{
-				"kafka-cluster:WriteData",
-				"arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster2/abcd1234-0123-abcd-5678-1234abcd-1/t",
-				nil,
+				Action:   "kafka-cluster:WriteData",
+				Resource: "arn:aws:kafka:us-east-1:0123456789012:topic/MyTestCluster2/abcd1234-0123-abcd-5678-1234abcd-1/t",
 			},
 			ImplicitlyDenied,
 		},
 		{
 			[]string{msk},
 			Request{
-				"kafka-cluster:DeleteGroup",
-				"arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g",
-				nil,
+				Action:   "kafka-cluster:DeleteGroup",
+				Resource: "arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g",
 			},
 			ImplicitlyDenied,
 		},
 		{
 			[]string{msk},
 			Request{
-				"kafka-cluster:ReadData",
-				"arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g",
-				nil,
+				Action:   "kafka-cluster:ReadData",
+				Resource: "arn:aws:kafka:us-east-1:0123456789012:group/MyTestCluster/abcd1234-0123-abcd-5678-1234abcd-1/g",
 			},
 			ImplicitlyDenied,
 		},
 
-		{[]string{region}, Request{"ec2:DescribeRegions", "*", in("eu-west-1")}, Allowed},
-		{[]string{region}, Request{"ec2:DescribeRegions", "*", in("EU-WEST-1")}, ImplicitlyDenied},
-		{[]string{region}, Request{"ec2:DescribeRegions", "*", in("us-east-1")}, ImplicitlyDenied},
-		{[]string{region}, Request{"ec2:DescribeRegions", "*", nil}, ImplicitlyDenied},
-		{[]string{likeRegion}, Request{"ec2:DescribeRegions", "*", in("eu-west-1")}, Allowed},
-		{[]string{likeRegion}, Request{"ec2:DescribeRegions", "*", in("me-west-1")}, ImplicitlyDenied},
+		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("eu-west-1")}, Allowed},
+		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("EU-WEST-1")}, ImplicitlyDenied},
+		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("us-east-1")}, ImplicitlyDenied},
+		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*"}, ImplicitlyDenied},
+		{[]string{likeRegion}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("eu-west-1")}, Allowed},
+		{[]string{likeRegion}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("me-west-1")}, ImplicitlyDenied},
 	} {
 		var policies []Policy
 		for _, doc := range c.policies {
@@ -224,8 +218,6 @@ func TestEvaluatorRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, doc := range []string{
 		`{"Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}`,
 		`{"Statement":[{"Effect":"Allow","Action":"s3:*","NotResource":"*"}]}`,
-		`{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*",
-			 "Condition":{"StringNotEquals":{"aws:RequestedRegion":"x"}}}]}`,
 		`{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:username}/*"}]}`,
 	} {
 		_, err := Parse(doc)
