@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Policy is a policy as IAM reads it.
@@ -174,6 +175,18 @@ func (r Rule) names(principal string) bool {
 // wild reports whether s matches the pattern, in which * stands for any number of characters of the class and ? for
 // one. A * at the end of a segment of an ARN matches beyond the colon ("IAM JSON policy elements: Resource").
 func wild(pattern, s, class string) bool {
+	key := [2]string{pattern, class}
+	re, ok := compiled.Load(key)
+	if !ok {
+		re, _ = compiled.LoadOrStore(key, compile(pattern, class))
+	}
+	return re.(*regexp.Regexp).MatchString(s)
+}
+
+// compiled holds the regular expressions of patterns by pattern and class: a test evaluates the same few often.
+var compiled sync.Map
+
+func compile(pattern, class string) *regexp.Regexp {
 	var re strings.Builder
 	for i, r := range pattern {
 		rest := pattern[i+len(string(r)):]
@@ -188,5 +201,5 @@ func wild(pattern, s, class string) bool {
 			re.WriteString(regexp.QuoteMeta(string(r)))
 		}
 	}
-	return regexp.MustCompile(`(?s)^(?:` + re.String() + `)$`).MatchString(s)
+	return regexp.MustCompile(`(?s)^(?:` + re.String() + `)$`)
 }
