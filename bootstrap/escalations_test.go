@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"msk-serverless/internal/cfn"
 	"msk-serverless/internal/iampolicy"
 	"msk-serverless/internal/stacktest"
 )
@@ -63,11 +64,11 @@ func untag(action, on, key string, pairs ...string) iampolicy.Request {
 
 // attempts are what somebody who may run code as the deploy role of prod, or of the stack named, might try. Each is
 // refused; where it looks like a deployment, only the key named last differs from one.
-func attempts(prod, dev deployed) []iampolicy.Request {
-	devState, devKey := dev.attribute("StateBucket", "Arn"), dev.attribute("Key", "Arn")
-	state, key := prod.attribute("StateBucket", "Arn"), prod.attribute("Key", "Arn")
+func attempts(prod, dev cfn.Deployed) []iampolicy.Request {
+	devState, devKey := dev.Attribute("StateBucket", "Arn"), dev.Attribute("Key", "Arn")
+	state, key := prod.Attribute("StateBucket", "Arn"), prod.Attribute("Key", "Arn")
 	deployRole, previewRole := prod.Out["DeployRoleArn"], prod.Out["PreviewRoleArn"]
-	limits, github := prod.attribute("Limits", "Arn"), prod.Out["OidcProviderArn"]
+	limits, github := prod.Attribute("Limits", "Arn"), prod.Out["OidcProviderArn"]
 	devCollector := iamARN + "role/crypto-stream-dev-ap-south-1-collector"
 	// A cluster in another region whose name looks like this one's with the region.
 	lookalike := "crypto-stream-ap-south-1-x-eu-west-1-"
@@ -95,7 +96,7 @@ func attempts(prod, dev deployed) []iampolicy.Request {
 		// The pipeline's own roles, policies and provider.
 		ask("iam:UpdateAssumeRolePolicy", deployRole),
 		ask("iam:UpdateAssumeRolePolicy", previewRole),
-		ask("iam:UpdateAssumeRolePolicy", prod.attribute("BreakGlassRole", "Arn")),
+		ask("iam:UpdateAssumeRolePolicy", prod.Attribute("BreakGlassRole", "Arn")),
 		ask("iam:AttachRolePolicy", deployRole, bounded, boundary, policyIs, producer),
 		ask("iam:AttachRolePolicy", deployRole, policyIs, admin),
 		ask("iam:PutRolePolicy", deployRole),
@@ -105,7 +106,7 @@ func attempts(prod, dev deployed) []iampolicy.Request {
 		ask("iam:DeleteRole", previewRole),
 		ask("iam:TagRole", deployRole, request, "prod"),
 		ask("iam:PassRole", deployRole, passedTo, "ec2.amazonaws.com"),
-		ask("sts:AssumeRole", prod.attribute("BreakGlassRole", "Arn")),
+		ask("sts:AssumeRole", prod.Attribute("BreakGlassRole", "Arn")),
 		ask("sts:AssumeRole", dev.Out["DeployRoleArn"]),
 		ask("iam:CreatePolicyVersion", limits),
 		ask("iam:SetDefaultPolicyVersion", limits),
@@ -261,8 +262,8 @@ func attempts(prod, dev deployed) []iampolicy.Request {
 		ask("cloudwatch:DeleteDashboards", dashboard+"Billing"),
 		untag("cloudwatch:UntagResource", alarmARN+"crypto-stream-ap-south-1-silence", "msk-serverless:stack",
 			resource, "prod"),
-		ask("events:DisableRule", prod.attribute("BreakGlassRule", "Arn")),
-		ask("sns:DeleteTopic", prod.attribute("BreakGlassTopic", "Arn")),
+		ask("events:DisableRule", prod.Attribute("BreakGlassRule", "Arn")),
+		ask("sns:DeleteTopic", prod.Attribute("BreakGlassTopic", "Arn")),
 		ask("cloudtrail:StopLogging", "arn:aws:cloudtrail:ap-south-1:123456789012:trail/main"),
 		ask("cloudformation:UpdateStack", "arn:aws:cloudformation:ap-south-1:123456789012:stack/msk-prod/1"),
 	}
@@ -283,7 +284,7 @@ func namedLike(cluster string, role string) []iampolicy.Request {
 }
 
 // both are prod, with the role for emergencies, and dev, which shares the boundary and the provider.
-func both(t *testing.T) (prod, dev deployed) {
+func both(t *testing.T) (prod, dev cfn.Deployed) {
 	t.Helper()
 	prod = deploy(t, mumbai, "msk-prod", with(map[string]string{
 		"BoundaryName": "crypto-stream-ap-south-1-boundary", "BoundaryCluster": "*",
@@ -301,13 +302,13 @@ func TestEscalations(t *testing.T) {
 	t.Parallel()
 	prod, dev := both(t)
 	tried, denied := 0, 0
-	try := func(d deployed, role string, requests []iampolicy.Request) {
-		policies := d.policies(role)
+	try := func(d cfn.Deployed, role string, requests []iampolicy.Request) {
+		policies := d.Policies(role)
 		for _, r := range requests {
 			tried++
 			decision := iampolicy.Decide(policies, r)
 			if assert.NotEqual(t, iampolicy.Allowed, decision, "%s of %s: %s on %s, %v, %v",
-				role, d.name, r.Action, r.Resource, r.Context, r.Lists) {
+				role, d.Name, r.Action, r.Resource, r.Context, r.Lists) {
 				denied++
 			}
 		}
@@ -316,13 +317,13 @@ func TestEscalations(t *testing.T) {
 	for _, role := range []string{"DeployRole", "PreviewRole", "BreakGlassRole"} {
 		try(prod, role, all)
 	}
-	state := prod.attribute("StateBucket", "Arn")
+	state := prod.Attribute("StateBucket", "Arn")
 	try(dev, "DeployRole", []iampolicy.Request{
 		ask("s3:ListBucket", state),
 		ask("s3:GetObject", state+"/.pulumi/stacks/msk-serverless/prod.json"),
 		ask("s3:PutObject", state+"/.pulumi/stacks/msk-serverless/prod.json"),
 		ask("s3:DeleteObject", state+"/.pulumi/locks/organization/msk-serverless/prod/1.json"),
-		ask("kms:Decrypt", prod.attribute("Key", "Arn")),
+		ask("kms:Decrypt", prod.Attribute("Key", "Arn")),
 		ask("iam:UpdateAssumeRolePolicy", prod.Out["DeployRoleArn"]),
 		ask("iam:UpdateAssumeRolePolicy", collector, resource, "prod"),
 		ask("iam:CreatePolicyVersion", producer, resource, "prod"),
@@ -336,8 +337,8 @@ func TestEscalations(t *testing.T) {
 	try(prod, "PreviewRole", []iampolicy.Request{
 		ask("s3:PutObject", state+"/.pulumi/stacks/msk-serverless/prod.json"),
 		ask("s3:DeleteObject", state+"/.pulumi/locks/organization/msk-serverless/prod/1.json"),
-		ask("kms:GenerateDataKey", prod.attribute("Key", "Arn")),
-		ask("kms:Encrypt", prod.attribute("Key", "Arn")),
+		ask("kms:GenerateDataKey", prod.Attribute("Key", "Arn")),
+		ask("kms:Encrypt", prod.Attribute("Key", "Arn")),
 		ask("iam:CreateRole", collector, request, "prod", bounded, boundary),
 		ask("iam:CreatePolicyVersion", producer, resource, "prod"),
 		ask("iam:PassRole", collector, passedTo, "ec2.amazonaws.com"),
@@ -371,7 +372,7 @@ func TestEscalations(t *testing.T) {
 func TestEachLimitIsNeeded(t *testing.T) {
 	t.Parallel()
 	prod, dev := both(t)
-	policies, tries := prod.policies("DeployRole"), attempts(prod, dev)
+	policies, tries := prod.Policies("DeployRole"), attempts(prod, dev)
 	passes := func() bool {
 		for _, r := range tries {
 			if iampolicy.Decide(policies, r) == iampolicy.Allowed {
@@ -424,7 +425,7 @@ func TestOtherRegions(t *testing.T) {
 	prod, _ := both(t)
 	for _, action := range []string{"ec2:DescribeSecurityGroups", "kafka:GetBootstrapBrokers", "logs:DescribeLogGroups"} {
 		here, there := ask(action, "*"), ask(action, "*", iampolicy.RequestedRegion, "eu-west-1")
-		assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(prod.policies("PreviewRole"), here))
-		assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(prod.policies("PreviewRole"), there))
+		assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(prod.Policies("PreviewRole"), here))
+		assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(prod.Policies("PreviewRole"), there))
 	}
 }

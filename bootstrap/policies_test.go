@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"msk-serverless/internal/cfn"
 	"msk-serverless/internal/iampolicy"
 	"msk-serverless/internal/stacktest"
 )
 
 // longest are parameters as long as they can be: the longest region with MSK Serverless, brokers in five VPCs, and
 // what a stack that was moved in has.
-func longest() (account, map[string]string) {
+func longest() (cfn.Account, map[string]string) {
 	list := func(n int, format string) string {
 		items := make([]string, n)
 		for i := range items {
@@ -24,7 +25,7 @@ func longest() (account, map[string]string) {
 		return strings.Join(items, ",")
 	}
 	const arn = "arn:aws-us-gov:iam::123456789012:"
-	return account{"123456789012", "aws-us-gov", "ap-southeast-2"}, with(map[string]string{
+	return cfn.Account{ID: "123456789012", Partition: "aws-us-gov", Region: "ap-southeast-2"}, with(map[string]string{
 		"Stack":                     strings.Repeat("s", 40),
 		"Cluster":                   strings.Repeat("c", 64),
 		"VpcIds":                    list(5, "vpc-0123456789abcdef%d"),
@@ -54,14 +55,14 @@ func TestSizes(t *testing.T) {
 	for logical, made := range d.Made {
 		switch d.Resources[logical]["Type"] {
 		case "AWS::IAM::ManagedPolicy":
-			size := len(d.document(logical, "PolicyDocument"))
+			size := len(d.Document(logical, "PolicyDocument"))
 			largest = max(largest, size)
 			assert.LessOrEqual(t, size, iampolicy.MaxSize, logical)
 			assert.LessOrEqual(t, len(fmt.Sprint(made["Description"])), 1000)
 		case "AWS::IAM::Role":
-			assert.LessOrEqual(t, len(d.document(logical, "AssumeRolePolicyDocument")), 2048, logical)
-			assert.LessOrEqual(t, len(d.property(logical, "RoleName")), 64)
-			assert.LessOrEqual(t, len(d.policies(logical)), 10)
+			assert.LessOrEqual(t, len(d.Document(logical, "AssumeRolePolicyDocument")), 2048, logical)
+			assert.LessOrEqual(t, len(d.Property(logical, "RoleName")), 64)
+			assert.LessOrEqual(t, len(d.Policies(logical)), 10)
 		}
 	}
 	stacktest.Evidence(t, "largest policy of the bootstrap template, with the longest names",
@@ -72,7 +73,7 @@ func TestSizes(t *testing.T) {
 func TestRequiredParameters(t *testing.T) {
 	t.Parallel()
 	var required []string
-	for key, p := range readTemplate(t).Parameters {
+	for key, p := range cfn.Read(t, "stack.yaml").Parameters {
 		if _, ok := p["Default"]; !ok {
 			required = append(required, key)
 		}
@@ -87,7 +88,7 @@ func TestRequiredParameters(t *testing.T) {
 func TestRetained(t *testing.T) {
 	t.Parallel()
 	retained := []string{}
-	for logical, r := range readTemplate(t).Resources {
+	for logical, r := range cfn.Read(t, "stack.yaml").Resources {
 		if r["DeletionPolicy"] == "Retain" {
 			assert.Equal(t, "Retain", r["UpdateReplacePolicy"], logical)
 			retained = append(retained, logical)
@@ -99,17 +100,17 @@ func TestRetained(t *testing.T) {
 func TestStateBucket(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, mumbai, "msk-prod", with(nil))
-	bucket := d.document("StateBucket", "BucketEncryption")
-	assert.Contains(t, bucket, `"KMSMasterKeyID":"`+d.attribute("Key", "Arn")+`"`)
-	assert.JSONEq(t, `{"Status":"Enabled"}`, d.document("StateBucket", "VersioningConfiguration"))
+	bucket := d.Document("StateBucket", "BucketEncryption")
+	assert.Contains(t, bucket, `"KMSMasterKeyID":"`+d.Attribute("Key", "Arn")+`"`)
+	assert.JSONEq(t, `{"Status":"Enabled"}`, d.Document("StateBucket", "VersioningConfiguration"))
 	assert.JSONEq(t, `{"BlockPublicAcls":true,"BlockPublicPolicy":true,"IgnorePublicAcls":true,
-		"RestrictPublicBuckets":true}`, d.document("StateBucket", "PublicAccessBlockConfiguration"))
-	assert.Contains(t, d.document("StateBucket", "LifecycleConfiguration"), `"NoncurrentVersionExpiration"`)
-	arn := d.attribute("StateBucket", "Arn")
+		"RestrictPublicBuckets":true}`, d.Document("StateBucket", "PublicAccessBlockConfiguration"))
+	assert.Contains(t, d.Document("StateBucket", "LifecycleConfiguration"), `"NoncurrentVersionExpiration"`)
+	arn := d.Attribute("StateBucket", "Arn")
 	assert.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Sid":"TLSOnly","Effect":"Deny","Principal":"*",
 		"Action":"s3:*","Resource":["`+arn+`","`+arn+`/*"],
-		"Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`, d.document("StateBucketPolicy", "PolicyDocument"))
-	assert.JSONEq(t, `true`, d.document("Key", "EnableKeyRotation"))
+		"Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`, d.Document("StateBucketPolicy", "PolicyDocument"))
+	assert.JSONEq(t, `true`, d.Document("Key", "EnableKeyRotation"))
 }
 
 // The outputs are what goes into GitHub's environments, and into pulumi login and stack init.
@@ -170,7 +171,7 @@ func TestTrust(t *testing.T) {
 	}))
 	github := d.Out["OidcProviderArn"]
 	for role, environment := range map[string]string{"PreviewRole": "prod-preview", "DeployRole": "prod"} {
-		trust, err := iampolicy.ParseTrust(d.document(role, "AssumeRolePolicyDocument"))
+		trust, err := iampolicy.ParseTrust(d.Document(role, "AssumeRolePolicyDocument"))
 		require.NoError(t, err)
 		ask := func(principal, audience, subject string) iampolicy.Decision {
 			return iampolicy.Decide([]iampolicy.Policy{trust}, iampolicy.Request{
@@ -217,7 +218,7 @@ func TestBreakGlass(t *testing.T) {
 	d := deploy(t, mumbai, "msk-prod", with(map[string]string{
 		"BreakGlassPrincipalArns": ann, "BreakGlassEmail": "on-call@example.com",
 	}))
-	trust, err := iampolicy.ParseTrust(d.document("BreakGlassRole", "AssumeRolePolicyDocument"))
+	trust, err := iampolicy.ParseTrust(d.Document("BreakGlassRole", "AssumeRolePolicyDocument"))
 	require.NoError(t, err)
 	for _, c := range []struct {
 		who, present, age, region string
@@ -239,8 +240,8 @@ func TestBreakGlass(t *testing.T) {
 	assert.EqualValues(t, 3600, d.Made["BreakGlassRole"]["MaxSessionDuration"])
 	assert.JSONEq(t, `{"source":["aws.sts"],"detail-type":["AWS API Call via CloudTrail"],"detail":{
 		"eventName":["AssumeRole"],"requestParameters":{"roleArn":["`+d.Out["BreakGlassRoleArn"]+`"]}}}`,
-		d.document("BreakGlassRule", "EventPattern"))
-	assert.Contains(t, d.document("BreakGlassRule", "Targets"), d.Out["BreakGlassTopicArn"])
-	assert.Contains(t, d.document("BreakGlassTopicPolicy", "PolicyDocument"), d.attribute("BreakGlassRule", "Arn"))
+		d.Document("BreakGlassRule", "EventPattern"))
+	assert.Contains(t, d.Document("BreakGlassRule", "Targets"), d.Out["BreakGlassTopicArn"])
+	assert.Contains(t, d.Document("BreakGlassTopicPolicy", "PolicyDocument"), d.Attribute("BreakGlassRule", "Arn"))
 	assert.Equal(t, "on-call@example.com", d.Made["BreakGlassSubscription"]["Endpoint"])
 }

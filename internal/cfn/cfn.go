@@ -1,9 +1,9 @@
-// Package bootstrap tests the CloudFormation template beside it: what it makes, and what its policies allow.
-package bootstrap
+// Package cfn evaluates CloudFormation templates in tests: what a template would make, with which policies. It knows as
+// much of CloudFormation as bootstrap/stack.yaml uses, and fails the test at anything else.
+package cfn
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -17,28 +17,29 @@ import (
 	"msk-serverless/internal/iampolicy"
 )
 
-// template is a CloudFormation template whose functions are in their long form: {"Fn::Sub": …} for !Sub ….
-type template struct {
+// Template is a CloudFormation template whose functions are in their long form: {"Fn::Sub": …} for !Sub ….
+type Template struct {
 	Parameters map[string]map[string]any `yaml:"Parameters"`
 	Conditions map[string]any            `yaml:"Conditions"`
 	Resources  map[string]map[string]any `yaml:"Resources"`
 	Outputs    map[string]map[string]any `yaml:"Outputs"`
 }
 
-func readTemplate(t *testing.T) template {
+// Read reads a template.
+func Read(t testing.TB, file string) Template {
 	t.Helper()
-	doc, err := os.ReadFile("stack.yaml")
+	doc, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var node yaml.Node
 	require.NoError(t, yaml.Unmarshal(doc, &node))
 	longForm(t, node.Content[0])
-	var tmpl template
+	var tmpl Template
 	require.NoError(t, node.Decode(&tmpl))
 	return tmpl
 }
 
 // longForm rewrites CloudFormation's YAML tags.
-func longForm(t *testing.T, node *yaml.Node) {
+func longForm(t testing.TB, node *yaml.Node) {
 	t.Helper()
 	for _, child := range node.Content {
 		longForm(t, child)
@@ -65,28 +66,26 @@ func longForm(t *testing.T, node *yaml.Node) {
 	*node = yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: key}, &value}}
 }
 
-// account is where a template is deployed to.
-type account struct{ id, partition, region string }
+// Account is where a template is deployed to.
+type Account struct{ ID, Partition, Region string }
 
-var mumbai = account{"123456789012", "aws", "ap-south-1"}
-
-// deployed is a template with its functions evaluated: what CloudFormation would make. It fails the test at anything
+// Deployed is a template with its functions evaluated: what CloudFormation would make. It fails the test at anything
 // that it doesn't know.
-type deployed struct {
-	t *testing.T
-	account
-	template
-	name       string         // of the CloudFormation stack
+type Deployed struct {
+	t testing.TB
+	Account
+	Template
+	Name       string         // of the CloudFormation stack
 	parameters map[string]any // text, or a list
 	Made       map[string]map[string]any
 	Out        map[string]string
 }
 
-// deploy deploys the template as the CloudFormation stack.
-func deploy(t *testing.T, where account, name string, parameters map[string]string) deployed {
+// Deploy deploys the template as the CloudFormation stack.
+func Deploy(t testing.TB, file string, where Account, name string, parameters map[string]string) Deployed {
 	t.Helper()
-	d := deployed{
-		t: t, account: where, template: readTemplate(t), name: name, parameters: map[string]any{},
+	d := Deployed{
+		t: t, Account: where, Template: Read(t, file), Name: name, parameters: map[string]any{},
 		Made: map[string]map[string]any{}, Out: map[string]string{},
 	}
 	for key := range parameters {
@@ -119,18 +118,18 @@ func deploy(t *testing.T, where account, name string, parameters map[string]stri
 	return d
 }
 
-func (d deployed) applies(o map[string]any) bool {
+func (d Deployed) applies(o map[string]any) bool {
 	condition, ok := o["Condition"].(string)
 	return !ok || d.condition(condition)
 }
 
-func (d deployed) condition(name string) bool {
+func (d Deployed) condition(name string) bool {
 	require.Contains(d.t, d.Conditions, name)
 	return d.value(d.Conditions[name]).(bool)
 }
 
 // value evaluates the functions in v.
-func (d deployed) value(v any) any {
+func (d Deployed) value(v any) any {
 	switch v := v.(type) {
 	case []any:
 		list := make([]any, len(v))
@@ -153,7 +152,7 @@ func (d deployed) value(v any) any {
 	return v
 }
 
-func (d deployed) call(function string, args any) any {
+func (d Deployed) call(function string, args any) any {
 	if function == "Ref" {
 		return d.ref(args.(string))
 	}
@@ -176,7 +175,7 @@ func (d deployed) call(function string, args any) any {
 	list = d.value(list).([]any)
 	switch function {
 	case "Fn::GetAtt":
-		return d.attribute(list[0].(string), list[1].(string))
+		return d.Attribute(list[0].(string), list[1].(string))
 	case "Fn::Equals":
 		return list[0] == list[1]
 	case "Fn::Not":
@@ -210,7 +209,7 @@ func split(s, separator string) []any {
 
 var variable = regexp.MustCompile(`\$\{([^}]+)\}`)
 
-func (d deployed) sub(args any) string {
+func (d Deployed) sub(args any) string {
 	own := map[string]any{}
 	text, ok := args.(string)
 	if !ok {
@@ -224,71 +223,71 @@ func (d deployed) sub(args any) string {
 			return value.(string)
 		}
 		if resource, attribute, ok := strings.Cut(name, "."); ok {
-			return d.attribute(resource, attribute)
+			return d.Attribute(resource, attribute)
 		}
 		return d.ref(name).(string)
 	})
 }
 
 // ref returns the value of a parameter or pseudo parameter, or what Ref of a resource returns.
-func (d deployed) ref(name string) any {
+func (d Deployed) ref(name string) any {
 	switch name {
 	case "AWS::Partition":
-		return d.partition
+		return d.Partition
 	case "AWS::AccountId":
-		return d.id
+		return d.ID
 	case "AWS::Region":
-		return d.region
+		return d.Region
 	}
 	if value, ok := d.parameters[name]; ok {
 		return value
 	}
 	switch d.Resources[name]["Type"] {
 	case "AWS::KMS::Key":
-		return "00000000-0000-0000-0000-00000000000" + strconv.Itoa(len(d.name)%10)
+		return "00000000-0000-0000-0000-00000000000" + strconv.Itoa(len(d.Name)%10)
 	case "AWS::S3::Bucket":
-		return strings.ToLower(d.name + "-" + name + "-1a2b3c4d5e6f")
+		return strings.ToLower(d.Name + "-" + name + "-1a2b3c4d5e6f")
 	case "AWS::IAM::Role":
-		return d.property(name, "RoleName")
+		return d.Property(name, "RoleName")
 	case "AWS::IAM::ManagedPolicy", "AWS::IAM::OIDCProvider", "AWS::SNS::Topic":
-		return d.attribute(name, "Arn")
+		return d.Attribute(name, "Arn")
 	}
 	require.FailNow(d.t, "unknown reference", name)
 	return nil
 }
 
-// attribute returns what GetAtt returns.
-func (d deployed) attribute(name, attribute string) string {
+// Attribute returns what GetAtt returns.
+func (d Deployed) Attribute(name, attribute string) string {
 	require.Equal(d.t, "Arn", attribute)
-	iam := "arn:" + d.partition + ":iam::" + d.id + ":"
+	iam := "arn:" + d.Partition + ":iam::" + d.ID + ":"
 	regional := func(service string) string {
-		return "arn:" + d.partition + ":" + service + ":" + d.region + ":" + d.id + ":"
+		return "arn:" + d.Partition + ":" + service + ":" + d.Region + ":" + d.ID + ":"
 	}
 	switch d.Resources[name]["Type"] {
 	case "AWS::KMS::Key":
 		return regional("kms") + "key/" + d.ref(name).(string)
 	case "AWS::S3::Bucket":
-		return "arn:" + d.partition + ":s3:::" + d.ref(name).(string)
+		return "arn:" + d.Partition + ":s3:::" + d.ref(name).(string)
 	case "AWS::IAM::Role":
-		return iam + "role" + d.property(name, "Path") + d.property(name, "RoleName")
+		return iam + "role" + d.Property(name, "Path") + d.Property(name, "RoleName")
 	case "AWS::IAM::ManagedPolicy":
-		if path := d.property(name, "Path"); path != "" {
-			return iam + "policy" + path + d.name + "-" + name + "-1A2B3C4D5E6F"
+		if path := d.Property(name, "Path"); path != "" {
+			return iam + "policy" + path + d.Name + "-" + name + "-1A2B3C4D5E6F"
 		}
-		return iam + "policy/" + d.property(name, "ManagedPolicyName")
+		return iam + "policy/" + d.Property(name, "ManagedPolicyName")
 	case "AWS::IAM::OIDCProvider":
-		return iam + "oidc-provider/" + strings.TrimPrefix(d.property(name, "Url"), "https://")
+		return iam + "oidc-provider/" + strings.TrimPrefix(d.Property(name, "Url"), "https://")
 	case "AWS::SNS::Topic":
-		return regional("sns") + d.name + "-" + name
+		return regional("sns") + d.Name + "-" + name
 	case "AWS::Events::Rule":
-		return regional("events") + "rule/" + d.name + "-" + name
+		return regional("events") + "rule/" + d.Name + "-" + name
 	}
 	require.FailNow(d.t, "unknown attribute", name)
 	return ""
 }
 
-// property returns a property of a resource that doesn't depend on others, or an empty string.
-func (d deployed) property(resource, key string) string {
+// Property returns a property of a resource that doesn't depend on others, or an empty string.
+func (d Deployed) Property(resource, key string) string {
 	properties, _ := d.Resources[resource]["Properties"].(map[string]any)
 	if _, ok := properties[key]; !ok {
 		return ""
@@ -296,15 +295,15 @@ func (d deployed) property(resource, key string) string {
 	return d.value(properties[key]).(string)
 }
 
-// document returns a policy document of a resource that was made.
-func (d deployed) document(resource, key string) string {
+// Document returns a policy document of a resource that was made.
+func (d Deployed) Document(resource, key string) string {
 	require.Contains(d.t, d.Made, resource)
 	require.Contains(d.t, d.Made[resource], key)
 	return compact.JSON(d.Made[resource][key])
 }
 
-// policies returns the policies of a role: attached, attached by what is attached, and its own.
-func (d deployed) policies(role string) []iampolicy.Policy {
+// Policies returns the policies of a role: attached, attached by what is attached, and its own.
+func (d Deployed) Policies(role string) []iampolicy.Policy {
 	require.Contains(d.t, d.Made, role)
 	arns := map[any]bool{}
 	for _, arn := range d.Made[role]["ManagedPolicyArns"].([]any) {
@@ -315,15 +314,15 @@ func (d deployed) policies(role string) []iampolicy.Policy {
 		if d.Resources[logical]["Type"] != "AWS::IAM::ManagedPolicy" {
 			continue
 		}
-		arn := d.attribute(logical, "Arn")
+		arn := d.Attribute(logical, "Arn")
 		attached := arns[arn]
 		if roles, ok := made["Roles"].([]any); ok {
 			for _, name := range roles {
-				attached = attached || name == d.property(role, "RoleName")
+				attached = attached || name == d.Property(role, "RoleName")
 			}
 		}
 		if attached {
-			documents = append(documents, d.document(logical, "PolicyDocument"))
+			documents = append(documents, d.Document(logical, "PolicyDocument"))
 			delete(arns, arn)
 		}
 	}
@@ -340,14 +339,4 @@ func (d deployed) policies(role string) []iampolicy.Policy {
 		policies = append(policies, p)
 	}
 	return policies
-}
-
-// with returns the parameters of a stack with changes.
-func with(changes map[string]string) map[string]string {
-	parameters := map[string]string{
-		"Stack": "prod", "Cluster": "crypto-stream", "VpcIds": "vpc-0a1b2c3d4e5f60718",
-		"Repository": "acme/market-data", "RepositoryOwnerId": "1001", "RepositoryId": "2002",
-	}
-	maps.Copy(parameters, changes)
-	return parameters
 }
