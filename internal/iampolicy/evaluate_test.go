@@ -7,6 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func ask(action, resource string, context map[string]string) Request {
+	return Request{Action: action, Resource: resource, Context: context}
+}
+
 // TestEvaluatorOnAWSExamples uses AWS's examples, from the pages named.
 func TestEvaluatorOnAWSExamples(t *testing.T) {
 	t.Parallel()
@@ -50,81 +54,81 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 		request  Request
 		want     Decision
 	}{
-		{[]string{accessKeys}, Request{Action: "iam:CreateAccessKey", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
-		{[]string{accessKeys}, Request{Action: "iam:ListAccessKeys", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
-		{[]string{accessKeys}, Request{Action: "IAM:listaccesskeys", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
-		{[]string{accessKeys}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/Bob"}, ImplicitlyDenied},
-		{[]string{allOfS3}, Request{Action: "s3:ListBucket", Resource: "arn:aws:s3:::amzn-s3-demo-bucket"}, Allowed},
+		{[]string{accessKeys}, ask("iam:CreateAccessKey", "arn:aws:iam::111122223333:user/Bob", nil), Allowed},
+		{[]string{accessKeys}, ask("iam:ListAccessKeys", "arn:aws:iam::111122223333:user/Bob", nil), Allowed},
+		{[]string{accessKeys}, ask("IAM:listaccesskeys", "arn:aws:iam::111122223333:user/Bob", nil), Allowed},
+		{[]string{accessKeys}, ask("iam:GetUser", "arn:aws:iam::111122223333:user/Bob", nil), ImplicitlyDenied},
+		{[]string{allOfS3}, ask("s3:ListBucket", "arn:aws:s3:::amzn-s3-demo-bucket", nil), Allowed},
 		{
 			[]string{allOfS3},
-			Request{Action: "s3-object-lambda:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket"},
+			ask("s3-object-lambda:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket", nil),
 			ImplicitlyDenied,
 		},
 
 		{
 			[]string{testPaths},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg", nil),
 			Allowed,
 		},
 		{
 			[]string{testPaths},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg", nil),
 			Allowed,
 		},
 		{
 			[]string{testPaths},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/2/3/test/4/object.jpg"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/3/test/4/object.jpg", nil),
 			Allowed,
 		},
 		{
 			[]string{testPaths},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg", nil),
 			ImplicitlyDenied,
 		},
 		{
 			[]string{testPaths},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/test/object.jpg", nil),
 			ImplicitlyDenied,
 		},
 		{
 			[]string{testPaths},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test.jpg", nil),
 			ImplicitlyDenied,
 		},
 		{
 			[]string{testPaths},
-			Request{Action: "s3:getobject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/1/TEST/object.jpg"},
+			ask("s3:getobject", "arn:aws:s3:::amzn-s3-demo-bucket/1/TEST/object.jpg", nil),
 			ImplicitlyDenied,
 		},
 
-		{[]string{bob}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/Bob"}, Allowed},
-		{[]string{bob}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/bob"}, ImplicitlyDenied},
-		{[]string{accounting}, Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/accounting/Ann"}, Allowed},
+		{[]string{bob}, ask("iam:GetUser", "arn:aws:iam::111122223333:user/Bob", nil), Allowed},
+		{[]string{bob}, ask("iam:GetUser", "arn:aws:iam::111122223333:user/bob", nil), ImplicitlyDenied},
+		{[]string{accounting}, ask("iam:GetUser", "arn:aws:iam::111122223333:user/accounting/Ann", nil), Allowed},
 		{
 			[]string{accounting},
-			Request{Action: "iam:GetUser", Resource: "arn:aws:iam::111122223333:user/accountingAnn"},
+			ask("iam:GetUser", "arn:aws:iam::111122223333:user/accountingAnn", nil),
 			ImplicitlyDenied,
 		},
-		{[]string{threeLetters}, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/abc"}, Allowed},
-		{[]string{threeLetters}, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/ab"}, ImplicitlyDenied},
+		{[]string{threeLetters}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abc", nil), Allowed},
+		{[]string{threeLetters}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/ab", nil), ImplicitlyDenied},
 		{
 			[]string{threeLetters},
-			Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/abcd"},
+			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abcd", nil),
 			ImplicitlyDenied,
 		},
 
 		{
 			[]string{allOfS3, deny},
-			Request{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"},
+			ask("s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil),
 			ExplicitlyDenied,
 		},
 		{
 			[]string{deny, allOfS3},
-			Request{Action: "s3:DeleteObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"},
+			ask("s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil),
 			ExplicitlyDenied,
 		},
-		{[]string{deny, allOfS3}, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"}, Allowed},
-		{nil, Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::amzn-s3-demo-bucket/x"}, ImplicitlyDenied},
+		{[]string{deny, allOfS3}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil), Allowed},
+		{nil, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil), ImplicitlyDenied},
 
 		{
 			[]string{msk},
@@ -175,12 +179,12 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 			ImplicitlyDenied,
 		},
 
-		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("eu-west-1")}, Allowed},
-		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("EU-WEST-1")}, ImplicitlyDenied},
-		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("us-east-1")}, ImplicitlyDenied},
-		{[]string{region}, Request{Action: "ec2:DescribeRegions", Resource: "*"}, ImplicitlyDenied},
-		{[]string{likeRegion}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("eu-west-1")}, Allowed},
-		{[]string{likeRegion}, Request{Action: "ec2:DescribeRegions", Resource: "*", Context: in("me-west-1")}, ImplicitlyDenied},
+		{[]string{region}, ask("ec2:DescribeRegions", "*", in("eu-west-1")), Allowed},
+		{[]string{region}, ask("ec2:DescribeRegions", "*", in("EU-WEST-1")), ImplicitlyDenied},
+		{[]string{region}, ask("ec2:DescribeRegions", "*", in("us-east-1")), ImplicitlyDenied},
+		{[]string{region}, ask("ec2:DescribeRegions", "*", nil), ImplicitlyDenied},
+		{[]string{likeRegion}, ask("ec2:DescribeRegions", "*", in("eu-west-1")), Allowed},
+		{[]string{likeRegion}, ask("ec2:DescribeRegions", "*", in("me-west-1")), ImplicitlyDenied},
 	} {
 		var policies []Policy
 		for _, doc := range c.policies {
