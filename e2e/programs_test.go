@@ -117,6 +117,7 @@ func TestClientPrograms(t *testing.T) {
 	consumer := policiesOf(t, state, arn("consumerPolicyArn"))
 	operator := policiesOf(t, state, arn("operatorPolicyArn"))
 
+	runExample(t, arn("clusterArn"), state, arn("brokerLogGroupName"), collector, consumer)
 	var total attempts
 	for _, prog := range programs(t) {
 		for _, prefix := range []string{"exchg.", "trades."} {
@@ -142,4 +143,27 @@ func TestClientPrograms(t *testing.T) {
 	stacktest.Evidence(t, "clients with other libraries under the deployed policies", fmt.Sprintf(
 		"%d of %d did their work, and %d of %d were refused what isn't granted",
 		total.worked, total.worked, total.refused, total.refused))
+}
+
+// runExample runs the collector of examples/collector, which produces and then consumes.
+func runExample(t *testing.T, cluster string, state *aws.State, logGroup string, collector, consumer []iampolicy.Policy) {
+	t.Helper()
+	j := judge(t, cluster, collector, newestKafka)
+	var asked []need
+	_, needs := j.play(t, func() {
+		group := "arn:aws:logs:" + region + ":" + state.Account + ":log-group:" + logGroup
+		asked = j.collectShipped(t, group, []string{"exchg.", "trades."})
+	})
+	assert.NotEmpty(t, needs)
+	for _, n := range asked {
+		assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(collector, n.asked()), n)
+	}
+
+	j = judge(t, cluster, consumer, newestKafka, "exchg.a", "trades.a")
+	j.prepare(t, "", "exchg.a", "trades.a")
+	j.play(t, func() {
+		j.shipped(t, []string{"KAFKA_TOPIC_PREFIXES=exchg.", "KAFKA_GROUP_IDS=team-quant"},
+			[]string{"consume", "-listen", ""},
+			func(output string) bool { return strings.Count(output, "BTC-USDT") >= 100 })
+	})
 }
