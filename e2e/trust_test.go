@@ -35,16 +35,16 @@ var services = strings.Fields(`ec2.amazonaws.com ecs-tasks.amazonaws.com ecs.ama
 	cloudformation.amazonaws.com events.amazonaws.com apigateway.amazonaws.com sagemaker.amazonaws.com`)
 
 // assumptions maps each client with a role to requests for it that must be allowed.
-func (p *platform) assumptions() map[string][]iampolicy.Assumption {
-	service := func(name string, context map[string]string) iampolicy.Assumption {
-		return iampolicy.Assumption{Type: "Service", Caller: name, Action: assume, Context: context}
+func (p *platform) assumptions() map[string][]iampolicy.Request {
+	service := func(name string, context map[string]string) iampolicy.Request {
+		return iampolicy.Request{Principal: name, Action: assume, Context: context}
 	}
 	from := func(arn string) map[string]string {
 		return map[string]string{sourceAccount: p.state.Account, sourceARN: arn}
 	}
-	token := func(account string) iampolicy.Assumption {
-		return iampolicy.Assumption{
-			Type: "Federated", Caller: configtest.OIDCProvider, Action: "sts:AssumeRoleWithWebIdentity",
+	token := func(account string) iampolicy.Request {
+		return iampolicy.Request{
+			Principal: configtest.OIDCProvider, Action: "sts:AssumeRoleWithWebIdentity",
 			Context: map[string]string{
 				issuer + ":aud": "sts.amazonaws.com", issuer + ":sub": "system:serviceaccount:risk:" + account,
 			},
@@ -57,7 +57,7 @@ func (p *platform) assumptions() map[string][]iampolicy.Assumption {
 	tagging := pod
 	tagging.Action = "sts:TagSession"
 	instances := service("ec2.amazonaws.com", nil)
-	return map[string][]iampolicy.Assumption{
+	return map[string][]iampolicy.Request{
 		"collector":     {instances},
 		"replayer":      {instances},
 		"risk":          {instances, token("engine"), token("replay")},
@@ -67,45 +67,45 @@ func (p *platform) assumptions() map[string][]iampolicy.Assumption {
 		"archive": {service("kafkaconnect.amazonaws.com",
 			from("arn:aws:kafkaconnect:ap-south-1:"+p.state.Account+":connector/archive/1a2b-2"))},
 		"partner": {{
-			Type: "AWS", Caller: "arn:aws:iam::210987654321:role/any", Action: assume,
+			Principal: "arn:aws:iam::210987654321:role/any", Action: assume,
 			Context: map[string]string{externalID: "md-partner"},
 		}},
-		"auditor": {{Type: "AWS", Caller: "arn:aws:iam::210987654321:role/audit/reader", Action: assume}},
+		"auditor": {{Principal: "arn:aws:iam::210987654321:role/audit/reader", Action: assume}},
 	}
 }
 
 // elsewhere returns requests that resemble the allowed one and come from elsewhere: from another principal, with
 // another action, or with one condition key missing or of a similar value.
-func elsewhere(a iampolicy.Assumption) []iampolicy.Assumption {
-	var attempts []iampolicy.Assumption
-	add := func(change func(*iampolicy.Assumption)) {
+func elsewhere(a iampolicy.Request) []iampolicy.Request {
+	var attempts []iampolicy.Request
+	add := func(change func(*iampolicy.Request)) {
 		other := a
 		other.Context = maps.Clone(a.Context)
 		change(&other)
 		attempts = append(attempts, other)
 	}
-	for _, caller := range similar(a.Caller) {
-		add(func(other *iampolicy.Assumption) { other.Caller = caller })
+	for _, caller := range similar(a.Principal) {
+		add(func(other *iampolicy.Request) { other.Principal = caller })
 	}
 	for _, service := range services {
-		add(func(other *iampolicy.Assumption) { other.Type, other.Caller = "Service", service })
+		add(func(other *iampolicy.Request) { other.Principal = service })
 	}
 	for _, principal := range []string{
 		"arn:aws:iam::123456789012:role/own", "arn:aws:iam::123456789012:user/own",
 		"arn:aws:iam::111122223333:role/audit/reader",
 		"arn:aws:iam::210987654321:role/other", "arn:aws:iam::210987654321:user/audit/reader",
 	} {
-		add(func(other *iampolicy.Assumption) { other.Type, other.Caller = "AWS", principal })
+		add(func(other *iampolicy.Request) { other.Principal = principal })
 	}
 	for _, action := range []string{
 		assume, "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession",
 	} {
-		add(func(other *iampolicy.Assumption) { other.Action = action })
+		add(func(other *iampolicy.Request) { other.Action = action })
 	}
 	for key, value := range a.Context {
-		add(func(other *iampolicy.Assumption) { delete(other.Context, key) })
+		add(func(other *iampolicy.Request) { delete(other.Context, key) })
 		for _, v := range similar(value) {
-			add(func(other *iampolicy.Assumption) { other.Context[key] = v })
+			add(func(other *iampolicy.Request) { other.Context[key] = v })
 		}
 	}
 	return attempts
@@ -154,8 +154,8 @@ func (p *platform) checkTrust(t *testing.T) {
 		attempts += denied
 		for _, mutant := range mutantsOfTrust(trust) {
 			mutants++
-			kept := !slices.ContainsFunc(wanted[name], func(a iampolicy.Assumption) bool {
-				return mutant.Decide(a) != iampolicy.Allowed
+			kept := !slices.ContainsFunc(wanted[name], func(a iampolicy.Request) bool {
+				return decide(mutant, a) != iampolicy.Allowed
 			})
 			assert.False(t, kept && !letsIn(mutant, wanted[name]), "%s: nobody misses a part of the trust policy", name)
 		}
@@ -166,17 +166,21 @@ func (p *platform) checkTrust(t *testing.T) {
 	t.Logf("%d mutants of trust policies killed", mutants)
 }
 
+func decide(trust iampolicy.Policy, a iampolicy.Request) iampolicy.Decision {
+	return iampolicy.Decide([]iampolicy.Policy{trust}, a)
+}
+
 // deniedTo checks that the policy allows what is wanted and denies what resembles it, and returns how much it denied.
-func deniedTo(t *testing.T, name string, trust iampolicy.Trust, wanted []iampolicy.Assumption) int {
+func deniedTo(t *testing.T, name string, trust iampolicy.Policy, wanted []iampolicy.Request) int {
 	t.Helper()
 	denied := 0
 	for _, a := range wanted {
-		assert.Equal(t, iampolicy.Allowed, trust.Decide(a), "%s: %v", name, a)
+		assert.Equal(t, iampolicy.Allowed, decide(trust, a), "%s: %v", name, a)
 		for _, other := range elsewhere(a) {
 			if isWanted(wanted, other) {
 				continue
 			}
-			assert.Equal(t, iampolicy.ImplicitlyDenied, trust.Decide(other), "%s: %v", name, other)
+			assert.Equal(t, iampolicy.ImplicitlyDenied, decide(trust, other), "%s: %v", name, other)
 			denied++
 		}
 	}
@@ -185,16 +189,16 @@ func deniedTo(t *testing.T, name string, trust iampolicy.Trust, wanted []iampoli
 
 // isWanted reports whether a request must be allowed: it is one of those wanted, apart from context that its kind
 // doesn't look at.
-func isWanted(wanted []iampolicy.Assumption, a iampolicy.Assumption) bool {
-	return slices.ContainsFunc(wanted, func(w iampolicy.Assumption) bool {
+func isWanted(wanted []iampolicy.Request, a iampolicy.Request) bool {
+	return slices.ContainsFunc(wanted, func(w iampolicy.Request) bool {
 		for key, value := range w.Context {
 			if a.Context[key] != value && !(key == sourceARN && sameSource(value, a.Context[key])) {
 				return false
 			}
 		}
-		caller := w.Caller == a.Caller ||
-			w.Context[externalID] != "" && strings.HasPrefix(a.Caller, "arn:aws:iam::210987654321:")
-		return w.Type == a.Type && caller && w.Action == a.Action
+		caller := w.Principal == a.Principal ||
+			w.Context[externalID] != "" && strings.HasPrefix(a.Principal, "arn:aws:iam::210987654321:")
+		return caller && w.Action == a.Action
 	})
 }
 
@@ -208,10 +212,10 @@ func sameSource(a, b string) bool {
 }
 
 // letsIn reports whether the policy allows a request from elsewhere.
-func letsIn(trust iampolicy.Trust, wanted []iampolicy.Assumption) bool {
+func letsIn(trust iampolicy.Policy, wanted []iampolicy.Request) bool {
 	for _, a := range wanted {
 		for _, other := range elsewhere(a) {
-			if !isWanted(wanted, other) && trust.Decide(other) == iampolicy.Allowed {
+			if !isWanted(wanted, other) && decide(trust, other) == iampolicy.Allowed {
 				return true
 			}
 		}
@@ -220,24 +224,24 @@ func letsIn(trust iampolicy.Trust, wanted []iampolicy.Assumption) bool {
 }
 
 // mutantsOfTrust returns policies that each lack one action, one principal or one condition key.
-func mutantsOfTrust(trust iampolicy.Trust) []iampolicy.Trust {
-	var mutants []iampolicy.Trust
+func mutantsOfTrust(trust iampolicy.Policy) []iampolicy.Policy {
+	var mutants []iampolicy.Policy
 	for i, rule := range trust.Statement {
-		with := func(change func(*iampolicy.TrustRule)) {
+		with := func(change func(*iampolicy.Rule)) {
 			mutant := trust
 			mutant.Statement = slices.Clone(trust.Statement)
 			change(&mutant.Statement[i])
 			mutants = append(mutants, mutant)
 		}
 		for j := range rule.Action {
-			with(func(r *iampolicy.TrustRule) { r.Action = slices.Delete(slices.Clone(r.Action), j, j+1) })
+			with(func(r *iampolicy.Rule) { r.Action = slices.Delete(slices.Clone(r.Action), j, j+1) })
 		}
 		for kind := range rule.Principal {
-			with(func(r *iampolicy.TrustRule) { r.Principal = map[string]iampolicy.Strings{kind: nil} })
+			with(func(r *iampolicy.Rule) { r.Principal = map[string]iampolicy.Strings{kind: {}} })
 		}
 		for operator, keys := range rule.Condition {
 			for key := range keys {
-				with(func(r *iampolicy.TrustRule) {
+				with(func(r *iampolicy.Rule) {
 					r.Condition = maps.Clone(r.Condition)
 					r.Condition[operator] = maps.Clone(keys)
 					delete(r.Condition[operator], key)
