@@ -41,7 +41,7 @@ func newAccess(
 	cluster *msk.ServerlessCluster,
 	logs *cloudwatch.LogGroup,
 ) (access, error) {
-	role, profile, err := newCollector(ctx, cfg, provider, acct)
+	role, profile, err := newCollector(ctx, cfg, provider, acct, cluster)
 	if err != nil {
 		return access{}, err
 	}
@@ -80,8 +80,13 @@ func newAccess(
 }
 
 // newCollector declares the role of the collectors, without policies, and the profile that gives it to their
-// instances.
-func newCollector(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, acct account,
+// instances. The role waits for the cluster: if a protected cluster refuses its new name, collectors keep their role.
+func newCollector(
+	ctx *pulumi.Context,
+	cfg config.Config,
+	provider *aws.Provider,
+	acct account,
+	cluster *msk.ServerlessCluster,
 ) (*iam.Role, *iam.InstanceProfile, error) {
 	args := &iam.RoleArgs{
 		Name:             pulumi.String(iamName(cfg, "collector")),
@@ -96,7 +101,8 @@ func newCollector(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider
 	if acct.Boundary != "" {
 		args.PermissionsBoundary = pulumi.String(acct.Boundary)
 	}
-	role, err := iam.NewRole(ctx, "collector", args, pulumi.Provider(provider))
+	role, err := iam.NewRole(ctx, "collector", args,
+		pulumi.Provider(provider), pulumi.DependsOn([]pulumi.Resource{cluster}))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -68,16 +68,23 @@ var ofCluster = []string{
 	"iam/policy consumer", "iam/policy consumer-alpha", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",
 }
 
-// What is named after the cluster, beside the cluster itself and its log group and security groups.
+// The security groups and their rules, which a new name of the cluster leaves as they are.
+var groupsAndRules = []string{
+	"ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
+	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
+}
+
+// What is named after the cluster, and follows its name.
 var namedForCluster = []string{
-	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+	"cloudwatch/logGroup broker-logs",
 	"iam/instanceProfile collector", "iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-alpha",
 	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector",
 	"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs", "iam/rolePolicyAttachment collector-producer",
 	"iam/rolePolicyAttachmentsExclusive collector", "msk/serverlessCluster cluster",
-	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
-	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
 }
+
+var allResources = slices.Concat(namedForCluster, groupsAndRules)
 
 func steps(op string, resources ...string) []string {
 	var out []string
@@ -123,16 +130,14 @@ func changesOf(groups []string) []change {
 		retagged("`accessScope`: changed", one("accessScope", "team-y")),
 
 		{
-			what: "`aws:region`, and with it `logKmsKeyArn`: changed", set: map[string]string{"aws:region": "eu-west-1", "logKmsKeyArn": configtest.Unset}, steps: steps("replace", namedForCluster...),
+			what: "`aws:region`, and with it `logKmsKeyArn`: changed", set: map[string]string{"aws:region": "eu-west-1", "logKmsKeyArn": configtest.Unset}, steps: steps("replace", allResources...),
 			embedded: otherProvider,
 		},
 		{what: "`clusterName`: changed", set: one("clusterName", "renamed"), steps: steps("replace", namedForCluster...)},
 		{
 			what: "`vpcId`, and with it `subnetIds`: changed",
 			set:  map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherSubnetA + `","` + otherSubnetB + `"]`},
-			steps: slices.Concat(replaceCluster, steps("replace", brokers, "ec2/securityGroup collector", "ec2/securityGroup consumer",
-				"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
-				"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers")),
+			steps: slices.Concat(replaceCluster, steps("replace", groupsAndRules...)),
 		},
 		{what: "`subnetIds`: one added", set: one("subnetIds", `["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071c"]`), steps: replaceCluster},
 		{what: "`subnetIds`: one exchanged", set: one("subnetIds", `["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071c"]`), steps: replaceCluster},
@@ -417,10 +422,16 @@ func (c change) inWords() string {
 				parts = append(parts, "updates everything that has tags, in place")
 			case op == "update" && slices.Equal(byOp[op], ofCluster):
 				parts = append(parts, "updates every policy that names the cluster")
-			case op == "replace" && slices.Equal(byOp[op], namedForCluster):
+			case op == "replace" && slices.Equal(byOp[op], allResources):
 				parts = append(parts, "replaces everything")
+			case op == "replace" && slices.Equal(byOp[op], namedForCluster):
+				parts = append(parts, "replaces everything but the security groups, which keep their names")
 			case n > 4:
 				lost := slices.DeleteFunc(c.loses(), func(r string) bool { return !slices.Contains(byOp[op], r) })
+				if len(lost) == 0 {
+					parts = append(parts, fmt.Sprintf("%ss %s and %d others", op, inCode(byOp[op][:1]), n-1))
+					continue
+				}
 				parts = append(parts, fmt.Sprintf("%ss %s and %d others", op, inCode(lost), n-len(lost)))
 			default:
 				parts = append(parts, op+"s "+inCode(byOp[op]))

@@ -127,12 +127,9 @@ func TestConfigWarnsOfGroupsWithoutLag(t *testing.T) {
 	assert.Contains(t, cfg.Warnings()[0], `consumerGroupNames: "team:quant"`)
 }
 
-func TestConfigIgnoresOtherNamespaces(t *testing.T) {
+func TestConfigLeavesPulumisNamespace(t *testing.T) {
 	t.Parallel()
-	_, err := Parse(
-		project.Name,
-		configtest.With(map[string]string{"pulumi:disable-default-providers": `["*"]`, "other:key": "x"}),
-	)
+	_, err := Parse(project.Name, configtest.With(map[string]string{"pulumi:disable-default-providers": `["*"]`}))
 	assert.NoError(t, err)
 }
 
@@ -160,6 +157,13 @@ func TestAlarmSettingsAccepted(t *testing.T) {
 		{"quotaAlarmPercent", "99"},
 		{"silenceMinutes", "0"},
 		{"silenceMinutes", "180"},
+		{"lagAlarms", "perGroup"},
+		{"topicEvents", "all"},
+		{"topicEvents", "none"},
+		{"dashboard", "always"},
+		{"dashboard", "never"},
+		{"feeds", `{"binance-spot":1,"okx.perp_2":1440}`},
+		{"feeds", `{"` + strings.Repeat("f", 64) + `":2}`},
 	} {
 		_, err := Parse(project.Name, configtest.With(map[string]string{c.key: c.value}))
 		assert.NoError(t, err, "%s: %s", c.key, c.value)

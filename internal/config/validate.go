@@ -18,6 +18,7 @@ func (c Config) Validate() Problems {
 	c.validateClients(&ps)
 	c.validateLogging(&ps)
 	c.validateAlarms(&ps)
+	c.validateAlarmChoices(&ps)
 	c.validateTags(&ps)
 	c.validateIdentity(&ps)
 	return ps
@@ -149,6 +150,24 @@ func (c Config) validateAlarms(ps *Problems) {
 			c.SilenceMinutes,
 			"must be 1 to 180, as far back as CloudWatch looks, or 0 for no such alarm",
 		)
+	}
+}
+
+func (c Config) validateAlarmChoices(ps *Problems) {
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			ps.Add(key, value, "must be one of %s", strings.Join(allowed, ", "))
+		}
+	}
+	oneOf("lagAlarms", c.LagAlarms, AllGroups, PerGroup)
+	oneOf("topicEvents", c.TopicEvents, DeletedTopics, AllTopicEvents, NoTopicEvents)
+	oneOf("dashboard", c.Dashboard, DashboardWithAlarms, DashboardAlways, DashboardNever)
+	for _, feed := range slices.Sorted(maps.Keys(c.Feeds)) {
+		ps.match("feeds", feed, feedRule)
+		// An alarm with periods of a minute evaluates at most a day (CloudWatch API, PutMetricAlarm: EvaluationPeriods).
+		if minutes := c.Feeds[feed]; minutes < 1 || minutes > 1440 {
+			ps.Add("feeds."+feed, minutes, "must be 1 to 1440 minutes without a message before an alarm")
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type State struct {
 	InstanceProfiles map[string]*InstanceProfile `json:"instanceProfiles"` // by name
 	Dashboards       map[string]*Dashboard       `json:"dashboards"`       // by name
 	Alarms           map[string]*Alarm           `json:"alarms"`           // by ARN
+	EventRules       map[string]*EventRule       `json:"eventRules"`       // by ARN
 
 	// Made counts the objects that have borne each name, so that a new one gets ids of its own, the same in every run.
 	Made map[string]int `json:"made,omitempty"`
