@@ -16,8 +16,8 @@ type driftCmd struct {
 
 // Help returns the details of mskctl drift --help.
 func (driftCmd) Help() string {
-	return `Compares AWS with the stack's state and program and changes neither. Writes summary.md, preview.json and the exit
-code, in the file code, into the folder:
+	return `Compares AWS with the stack's state and program and changes neither. Writes summary.md, preview.json and the
+exit code, in the file code, into the folder:
 
    0  nothing drifted
    1  the comparison failed
@@ -51,8 +51,11 @@ func (c *driftCmd) Run(s *session) error {
 	}
 	switch {
 	case code == lost:
-		said = fmt.Sprintf("DATA LOSS: the cluster of stack %s is gone. Read docs/recovery.md, \"The cluster is gone\", before "+
-			"you run `pulumi up`: it would create an empty one.", c.Stack)
+		said = fmt.Sprintf(
+			"DATA LOSS: the cluster of stack %s is gone. Read docs/recovery.md, \"The cluster is gone\", before "+
+				"you run `pulumi up`: it would create an empty one.",
+			c.Stack,
+		)
 		r.summary.Dangers = []string{said}
 	case code == drifted:
 		r.summary.Errors, r.summary.Failed = nil, false // Pulumi calls changes an error here
@@ -70,8 +73,8 @@ func (c *driftCmd) Run(s *session) error {
 	return &exitError{code, errors.New(said)}
 }
 
-// driftCode returns the exit code for a comparison, and what to say about it. Pulumi's own exit code doesn't tell changes
-// from errors.
+// driftCode returns the exit code for a comparison, and what to say about it. Pulumi's own exit code doesn't tell
+// changes from errors.
 func driftCode(r *report, clusterGone bool) (code int, said string) {
 	failed := slices.ContainsFunc(r.Diagnostics, func(d diagnostic) bool { return d.Severity == "error" })
 	switch {
