@@ -41,11 +41,7 @@ func newAccess(
 	cluster *msk.ServerlessCluster,
 	logs *cloudwatch.LogGroup,
 ) (access, error) {
-	role, profile, err := newCollector(ctx, cfg, provider, acct, cluster)
-	if err != nil {
-		return access{}, err
-	}
-	a := access{Collector: role, Profile: profile}
+	a := access{}
 	attached := map[string]*iam.Policy{} // by the end of the attachment's name
 	for _, c := range cfg.Clients() {
 		policy, err := newPolicy(ctx, cfg, provider, clientPolicy(c), cluster.Arn)
@@ -64,30 +60,37 @@ func newAccess(
 		}
 		a.Operators = append(a.Operators, policy)
 	}
-	if attached["control-plane"], err = newPolicy(
-		ctx,
-		cfg,
-		provider,
-		controlPlanePolicy(cfg.Region),
-		cluster.Arn,
-	); err != nil {
+	controlPlane, err := newPolicy(ctx, cfg, provider, controlPlanePolicy(cfg.Region), cluster.Arn)
+	if err != nil {
 		return access{}, err
 	}
-	if attached["logs"], err = newPolicy(ctx, cfg, provider, logsPolicy(), logs.Arn); err != nil {
+	writeLogs, err := newPolicy(ctx, cfg, provider, logsPolicy(), logs.Arn)
+	if err != nil {
 		return access{}, err
 	}
-	return a, attachExclusively(ctx, provider, role, attached)
+	attached["control-plane"], attached["logs"] = controlPlane, writeLogs
+	a.Collector, a.Profile, err = newCollector(ctx, cfg, provider, acct, attached)
+	if err != nil {
+		return access{}, err
+	}
+	return a, attachExclusively(ctx, provider, a.Collector, attached)
 }
 
 // newCollector declares the role of the collectors, without policies, and the profile that gives it to their
-// instances. The role waits for the cluster: if a protected cluster refuses its new name, collectors keep their role.
+// instances. The role waits for its policies, and so for the cluster: if a protected cluster refuses its new name, the
+// collectors keep their role. If everything gets a new name, Pulumi takes each policy off the role before it deletes
+// the policy; if the role were replaced at the same time, it wouldn't wait for that.
 func newCollector(
 	ctx *pulumi.Context,
 	cfg config.Config,
 	provider *aws.Provider,
 	acct account,
-	cluster *msk.ServerlessCluster,
+	policies map[string]*iam.Policy,
 ) (*iam.Role, *iam.InstanceProfile, error) {
+	var attached []pulumi.Resource
+	for _, name := range slices.Sorted(maps.Keys(policies)) {
+		attached = append(attached, policies[name])
+	}
 	args := &iam.RoleArgs{
 		Name:             pulumi.String(iamName(cfg, "collector")),
 		Description:      pulumi.String("Collectors that produce to MSK Serverless"),
@@ -102,7 +105,7 @@ func newCollector(
 		args.PermissionsBoundary = pulumi.String(acct.Boundary)
 	}
 	role, err := iam.NewRole(ctx, "collector", args,
-		pulumi.Provider(provider), pulumi.DependsOn([]pulumi.Resource{cluster}))
+		pulumi.Provider(provider), pulumi.DependsOn(attached))
 	if err != nil {
 		return nil, nil, err
 	}

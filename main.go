@@ -37,11 +37,11 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	logs, err := newLogging(ctx, cfg, provider)
+	cluster, err := newCluster(ctx, cfg, provider, network)
 	if err != nil {
 		return err
 	}
-	cluster, err := newCluster(ctx, cfg, provider, network)
+	logs, err := newLogging(ctx, cfg, provider, cluster)
 	if err != nil {
 		return err
 	}

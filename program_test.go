@@ -250,12 +250,13 @@ func TestProgramDependencies(t *testing.T) {
 	t.Parallel()
 	m := register(t, nil)
 	for resource, want := range map[string][]string{
-		"msk/serverlessCluster cluster": {"brokers"},
-		"iam/role collector":            {"cluster"},
-		"ec2/securityGroup consumer":    {"collector"},
-		"iam/instanceProfile collector": {"collector"},
-		"iam/policy producer":           {"cluster"},
-		"iam/policy collector-logs":     {"broker-logs"},
+		"msk/serverlessCluster cluster":   {"brokers"},
+		"iam/role collector":              {"producer", "control-plane", "collector-logs"},
+		"ec2/securityGroup consumer":      {"collector"},
+		"cloudwatch/logGroup broker-logs": {"cluster"},
+		"iam/instanceProfile collector":   {"collector"},
+		"iam/policy producer":             {"cluster"},
+		"iam/policy collector-logs":       {"broker-logs"},
 		"iam/rolePolicyAttachmentsExclusive collector": {
 			"collector", "collector-control-plane", "collector-logs", "collector-producer", "collector-logs",
 			"control-plane", "producer",

@@ -40,11 +40,8 @@ func retagged(what string, set map[string]string) change {
 
 // watched is a row that starts from a stack with alarms.
 func watched(what string, set map[string]string, steps []string) change {
-	return change{what: what, set: set, steps: steps, watched: true, embedded: noAlarms}
+	return change{what: what, set: set, steps: steps, watched: true}
 }
-
-// The emulator that is known to stand behind the real provider doesn't speak CloudWatch's protocol for these.
-const noAlarms = "it needs alarms"
 
 func alarmsNamed(names ...string) []string {
 	var alarms []string
@@ -53,6 +50,13 @@ func alarmsNamed(names ...string) []string {
 	}
 	return alarms
 }
+
+var topicEvents = []string{"cloudwatch/eventRule topic-events", "cloudwatch/eventTarget topic-events"}
+
+// monitoring is what alarmTopicArn creates.
+var monitoring = slices.Concat(topicEvents, []string{"cloudwatch/dashboard dashboard"}, alarmsNamed(
+	"ingress", "egress", "partition-ingress", "partition-egress", "silence", "lag-messages", "lag-seconds",
+))
 
 // everything that has tags.
 var tagged = []string{
@@ -147,8 +151,8 @@ func changesOf(groups []string) []change {
 			steps: steps("replace", namedForCluster...),
 		},
 		{
-			what: "`vpcId`, and with it `subnetIds`: changed",
-			set:  map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherSubnetA + `","` + otherSubnetB + `"]`},
+			what:  "`vpcId`, and with it `subnetIds`: changed",
+			set:   map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherSubnetA + `","` + otherSubnetB + `"]`},
 			steps: slices.Concat(replaceCluster, steps("replace", groupsAndRules...)),
 		},
 		{
@@ -280,60 +284,28 @@ func changesOf(groups []string) []change {
 			steps: steps("update", "cloudwatch/logGroup broker-logs"),
 		},
 
-		{
-			what: "`alarmTopicArn`: set", set: one("alarmTopicArn", onCall),
-			steps: slices.Concat(
-				steps("create", "cloudwatch/dashboard dashboard"),
-				steps("create", alarmsNamed(
-					"ingress",
-					"egress",
-					"silence",
-					"lag-messages-alpha-a",
-					"lag-seconds-alpha-a",
-					"lag-messages-alpha-b",
-					"lag-seconds-alpha-b",
-					"lag-messages-team-quant",
-					"lag-seconds-team-quant",
-					"lag-messages-team-research",
-					"lag-seconds-team-research",
-				)...),
-			),
-			embedded: noAlarms,
-		},
-
-		watched(
-			"`alarmTopicArn`: removed",
-			one("alarmTopicArn", configtest.Unset),
-			slices.Concat(
-				steps("delete", "cloudwatch/dashboard dashboard"),
-				steps(
-					"delete",
-					alarmsNamed(
-						"ingress",
-						"egress",
-						"silence",
-						"lag-messages-team-quant",
-						"lag-seconds-team-quant",
-					)...),
-			),
-		),
-		watched(
-			"`maxConsumerLag`: changed",
-			one("maxConsumerLag", "5000"),
-			steps("update", alarmsNamed("lag-messages-team-quant")...),
-		),
-		watched(
-			"`maxConsumerLagSeconds`: changed",
-			one("maxConsumerLagSeconds", "30"),
-			steps("update", alarmsNamed("lag-seconds-team-quant")...),
-		),
-		watched(
-			"`quotaAlarmPercent`: changed",
-			one("quotaAlarmPercent", "60"),
-			steps("update", alarmsNamed("ingress", "egress")...),
-		),
+		{what: "`alarmTopicArn`: set", set: one("alarmTopicArn", onCall), steps: steps("create", monitoring...)},
+		watched("`alarmTopicArn`: removed", one("alarmTopicArn", configtest.Unset), steps("delete", monitoring...)),
+		watched("`maxConsumerLag`: changed", one("maxConsumerLag", "5000"),
+			steps("update", alarmsNamed("lag-messages")...)),
+		watched("`maxConsumerLagSeconds`: changed", one("maxConsumerLagSeconds", "30"),
+			steps("update", alarmsNamed("lag-seconds")...)),
+		watched("`quotaAlarmPercent`: changed", one("quotaAlarmPercent", "60"),
+			steps("update", alarmsNamed("ingress", "egress", "partition-ingress", "partition-egress")...)),
 		watched("`silenceMinutes`: changed", one("silenceMinutes", "15"), steps("update", alarmsNamed("silence")...)),
 		watched("`silenceMinutes`: 0", one("silenceMinutes", "0"), steps("delete", alarmsNamed("silence")...)),
+		watched("`feeds`: one added", one("feeds", `{"okx":5}`), steps("create", alarmsNamed("feed-okx")...)),
+		watched("`lagAlarms`: `perGroup`", one("lagAlarms", "perGroup"), slices.Concat(
+			steps("create", alarmsNamed("lag-messages-team-quant", "lag-seconds-team-quant")...),
+			steps("delete", alarmsNamed("lag-messages", "lag-seconds")...))),
+		watched("`topicEvents`: `all`", one("topicEvents", "all"), steps("update", "cloudwatch/eventRule topic-events")),
+		watched("`topicEvents`: `none`", one("topicEvents", "none"), steps("delete", topicEvents...)),
+		watched("`dashboard`: `never`", one("dashboard", "never"), steps("delete", "cloudwatch/dashboard dashboard")),
+		{
+			what:  "`dashboard`: `always`, without `alarmTopicArn`",
+			set:   one("dashboard", "always"),
+			steps: steps("create", "cloudwatch/dashboard dashboard"),
+		},
 
 		{
 			what: "`permissionsBoundary`: the same policy by its ARN",
@@ -389,9 +361,9 @@ func attachTo(t *testing.T) (attach string, cloud *aws.Sandbox) {
 	return attach, cloud
 }
 
-// changeTable deploys the stacks that the table's rows start from: one unprotected, one protected. Where a provider is
-// attached already, it is used in place of the embedded AWS.
-func changeTable(t *testing.T) (open, protected *stack, groups []string) {
+// changeTable deploys the stacks that the table's rows start from: one unprotected, one protected, one with alarms. A
+// provider that is attached already is used in place of the sandbox.
+func changeTable(t *testing.T) (open, protected, alarmed *stack, groups []string) {
 	t.Helper()
 	attach, _ := attachTo(t)
 	deployed := func(config map[string]string) *stack {
@@ -400,8 +372,11 @@ func changeTable(t *testing.T) (open, protected *stack, groups []string) {
 		s.Up(t)
 		return s
 	}
-	neighbour := deployed(configtest.With(map[string]string{"clusterName": "neighbour", "protect": "false"}))
-	out := neighbour.Outputs(t)
+	alarmed = deployed(configtest.With(map[string]string{
+		"clusterName": "neighbour", "protect": "false", "alarmTopicArn": onCall,
+		"consumerGroupNames": `["team-quant"]`,
+	}))
+	out := alarmed.Outputs(t)
 	groups = []string{out["collectorSecurityGroupId"].(string), out["consumerSecurityGroupId"].(string)}
 	open = deployed(changeBase(groups))
 	// The same stack once more: its state is copied, and only then protected.
@@ -412,10 +387,10 @@ func changeTable(t *testing.T) (open, protected *stack, groups []string) {
 	t.Cleanup(func() {
 		if attached() {
 			_ = open.Command(t, "destroy", "--yes").Run()
-			_ = neighbour.Command(t, "destroy", "--yes").Run()
+			_ = alarmed.Command(t, "destroy", "--yes").Run()
 		}
 	})
-	return open, protected, groups
+	return open, protected, alarmed, groups
 }
 
 // edited is the stack with its configuration changed, in a folder of its own: previews of one state run side by side.
@@ -436,11 +411,10 @@ func awsSteps(steps []string) []string {
 
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	open, protected, groups := changeTable(t)
+	open, protected, alarmed, groups := changeTable(t)
 	var mu sync.Mutex
 	agreed := 0
 	rows := changesOf(groups)
-	var alarmed *stack
 	if attached() {
 		rows = slices.DeleteFunc(rows, func(c change) bool {
 			if c.embedded != "" {
@@ -448,12 +422,6 @@ func TestChanges(t *testing.T) {
 			}
 			return c.embedded != ""
 		})
-	} else {
-		alarmed = newStack(t, configtest.With(map[string]string{
-			"protect": "false", "alarmTopicArn": onCall,
-			"consumerGroupNames": `["team-quant"]`,
-		}))
-		alarmed.Up(t)
 	}
 	t.Run("rows", func(t *testing.T) {
 		for _, c := range rows {
@@ -590,12 +558,10 @@ func (c change) inWords() string {
 				parts = append(parts, "replaces everything")
 			case op == "replace" && slices.Equal(byOp[op], namedForCluster):
 				parts = append(parts, "replaces everything but the security groups, which keep their names")
+			case slices.Equal(byOp[op], monitoring):
+				parts = append(parts, op+"s all alarms, the dashboard and the rule that tells of deleted topics")
 			case n > 4:
 				lost := slices.DeleteFunc(c.loses(), func(r string) bool { return !slices.Contains(byOp[op], r) })
-				if len(lost) == 0 {
-					parts = append(parts, fmt.Sprintf("%ss %s and %d others", op, inCode(byOp[op][:1]), n-1))
-					continue
-				}
 				parts = append(parts, fmt.Sprintf("%ss %s and %d others", op, inCode(lost), n-len(lost)))
 			default:
 				parts = append(parts, op+"s "+inCode(byOp[op]))

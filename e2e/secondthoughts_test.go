@@ -18,7 +18,7 @@ var inOtherVPC = map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherS
 
 // withAlarms returns the valid configuration with alarms and the changes.
 func withAlarms(changes map[string]string) map[string]string {
-	config := configtest.With(map[string]string{"alarmTopicArn": onCall})
+	config := configtest.With(map[string]string{"alarmTopicArn": onCall, "accessScope": "team-x"})
 	configtest.Change(config, changes)
 	return config
 }

@@ -127,6 +127,18 @@ func TestConfigWarnsOfGroupsWithoutLag(t *testing.T) {
 	assert.Contains(t, cfg.Warnings()[0], `consumerGroupNames: "team:quant"`)
 }
 
+func TestConfigWarnsOfRegionsWithoutServerless(t *testing.T) {
+	t.Parallel()
+	for region, want := range map[string]int{"ap-south-1": 0, "eu-west-3": 0, "eu-south-1": 1, "cn-north-1": 1} {
+		cfg, err := Parse(project.Name, configtest.With(map[string]string{"aws:region": region}))
+		require.NoError(t, err)
+		require.Len(t, cfg.Warnings(), want, region)
+		if want > 0 {
+			assert.Contains(t, cfg.Warnings()[0], `aws:region: "`+region+`"`)
+		}
+	}
+}
+
 func TestConfigLeavesPulumisNamespace(t *testing.T) {
 	t.Parallel()
 	_, err := Parse(project.Name, configtest.With(map[string]string{"pulumi:disable-default-providers": `["*"]`}))

@@ -206,9 +206,17 @@ func (c Config) validateIdentity(ps *Problems) {
 	ps.matchAll("allowedAccountIds", c.AllowedAccountIDs, accountRule)
 }
 
-// Warnings returns what is legal and has a price.
+// regions are the regions that have MSK Serverless (MSK guide, "MSK Serverless").
+var regions = strings.Fields("us-east-1 us-east-2 us-west-2 ca-central-1 ap-south-1 ap-southeast-1 ap-southeast-2 " +
+	"ap-northeast-1 ap-northeast-2 eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3")
+
+// Warnings returns what is legal and has a price, or may not work.
 func (c Config) Warnings() []string {
 	var warnings []string
+	if !slices.Contains(regions, c.Region) {
+		warnings = append(warnings, fmt.Sprintf("aws:region: %q: MSK Serverless wasn't offered there when this program was "+
+			"written; if it still isn't, creating the cluster fails after the security groups were created", c.Region))
+	}
 	for _, client := range c.Clients() {
 		for _, group := range client.Groups.Names {
 			if !HasLag(group) {
