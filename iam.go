@@ -116,14 +116,21 @@ func newCollector(
 	return role, profile, err
 }
 
-// newPolicy declares a managed policy for the cluster or log group with the ARN.
+// newPolicy declares a managed policy for the cluster or log group with the ARN. Its resource's name is in small
+// letters: IAM ignores case, so a team that is renamed in case alone must replace its policy, and not create a second
+// one.
 func newPolicy(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, p policy, arn pulumi.StringOutput,
 ) (*iam.Policy, error) {
-	return iam.NewPolicy(ctx, p.name, &iam.PolicyArgs{
+	opts := []pulumi.ResourceOption{pulumi.Provider(provider)}
+	name := strings.ToLower(p.name)
+	if name != p.name {
+		opts = append(opts, pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(p.name)}})) // its name until 0.1.0
+	}
+	return iam.NewPolicy(ctx, name, &iam.PolicyArgs{
 		Name:        pulumi.String(iamName(cfg, p.name)),
 		Description: pulumi.String(p.description),
 		Policy:      arn.ApplyT(func(arn string) string { return compact.JSON(p.document(arn)) }).(pulumi.StringOutput),
-	}, pulumi.Provider(provider))
+	}, opts...)
 }
 
 // attachExclusively gives the role these policies and no other: one attached by hand shows as drift and is removed.

@@ -382,6 +382,23 @@ func TestProgramRegistersTeams(t *testing.T) {
 	}
 }
 
+// TestTeamsRenamedInCase shows that a team's policy is the same resource however the team's name is written.
+func TestTeamsRenamedInCase(t *testing.T) {
+	t.Parallel()
+	for team, alias := range map[string]bool{"quant": false, "Quant": true} {
+		m := register(t, map[string]string{
+			"consumerTeams": `{"` + team + `":{"topicPrefixes":["exchg."],"groupNames":["q"]}}`,
+		})
+		const policy = "iam/policy consumer-quant"
+		assert.Equal(t, "crypto-stream-ap-south-1-consumer-"+team, m.in(t, policy, "name"))
+		var aliases []string
+		for _, a := range m.resources[policy].RegisterRPC.GetAliases() {
+			aliases = append(aliases, a.GetSpec().GetName())
+		}
+		assert.Equal(t, alias, slices.Contains(aliases, "consumer-Quant"), "%s: %s", team, aliases)
+	}
+}
+
 // No value of permissionsBoundary but none removes the boundary.
 func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	t.Parallel()
