@@ -62,7 +62,9 @@ func (c *driftCmd) Run(s *session) error {
 		said = fmt.Sprintf("stack %s has drifted", c.Stack)
 	}
 	text := r.summary.markdown()
-	fmt.Fprint(s.stdout, text)
+	if err := s.publish(text); err != nil {
+		return err
+	}
 	files := map[string]string{"code": strconv.Itoa(code) + "\n", "summary.md": text, "preview.json": string(r.raw)}
 	if err := writeFiles(dir, files); err != nil {
 		return err

@@ -19,6 +19,7 @@ type cli struct {
 	Preview    previewCmd    `cmd:"" help:"Show what a deployment would change."`
 	Plan       planCmd       `cmd:"" help:"Save an update plan for apply."`
 	Apply      applyCmd      `cmd:"" help:"Deploy exactly what a saved plan contains."`
+	Cancel     cancelCmd     `cmd:"" help:"Remove the lock that a killed deployment left on a stack."`
 	Drift      driftCmd      `cmd:"" help:"Compare AWS with the state and the program."`
 	Destroy    destroyCmd    `cmd:"" help:"Delete everything in a stack, although it is protected."`
 	Report     reportCmd     `cmd:"" help:"Print a stack's outputs as Markdown."`

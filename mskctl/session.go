@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,14 @@ type session struct {
 	stdout, stderr io.Writer
 	dir            string // the project's folder; commands run in it
 	getenv         func(string) string
+	http           *http.Client // nil for the default one
+}
+
+func (s *session) httpClient() *http.Client {
+	if s.http == nil {
+		return http.DefaultClient
+	}
+	return s.http
 }
 
 // exitError is an error with an exit code other than 1.
@@ -110,20 +119,24 @@ func (s *session) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// cli returns the Pulumi CLI with the arguments, on the stack. Its output can be parsed: no streaming, no update
-// notice.
+// cli returns the Pulumi CLI with the arguments, on the stack unless that is empty. Its output can be parsed: no
+// streaming, no update notice. It never downloads a plugin: a state can name an address to download one from, and
+// Pulumi would run what it finds there.
 func (s *session) cli(stack string, args ...string) *exec.Cmd {
 	name := "pulumi"
 	if _, err := exec.LookPath(name); err != nil {
 		name = s.path("bin", "pulumi") // built by `make tools`
 	}
-	cmd := s.command(name, append(args, "--stack="+stack, "--non-interactive", "--color=never")...)
+	if stack != "" {
+		args = append(args, "--stack="+stack)
+	}
+	cmd := s.command(name, append(args, "--non-interactive", "--color=never")...)
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW=") {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
-	cmd.Env = append(cmd.Env, "PULUMI_SKIP_UPDATE_CHECK=true")
+	cmd.Env = append(cmd.Env, "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true")
 	return cmd
 }
 
