@@ -56,7 +56,7 @@ func by(dimension, query string) string {
 
 // alarm is a CloudWatch alarm on a query or on a feed's metric, evaluated each minute.
 type alarm struct {
-	name        string // of the resource; the physical name begins with the cluster's
+	name        string // of the resource; the physical name begins with the cluster's and the region
 	description string
 	query       string // empty for a feed
 	feed        string
@@ -164,8 +164,8 @@ func partitionAlarm(cfg config.Config, name, does, metric string, quota float64)
 
 // contributors returns the sentence that says how to find what an alarm with several time series is about.
 func contributors(cfg config.Config, name, what string) string {
-	return fmt.Sprintf("Which %s: aws cloudwatch describe-alarm-contributors --alarm-name %s-%s.",
-		what, cfg.ClusterName, name)
+	return fmt.Sprintf("Which %s: aws cloudwatch describe-alarm-contributors --alarm-name %s.",
+		what, iamName(cfg, name))
 }
 
 // lagMeasure is one way to measure how far a group is behind.

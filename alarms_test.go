@@ -123,7 +123,7 @@ func TestAlarmDescriptionsSayWhatIsWrong(t *testing.T) {
 		"partition-egress":          "is read at more than 8 MB/s, 80 % of the 10 MB/s",
 		"silence":                   "for 5 minutes",
 		"feed-okx":                  "The feed okx of crypto-stream delivered nothing for 3 minutes",
-		"lag-messages":              "describe-alarm-contributors --alarm-name crypto-stream-lag-messages",
+		"lag-messages":              "describe-alarm-contributors --alarm-name crypto-stream-ap-south-1-lag-messages",
 		"lag-messages-team-quant":   "Consumer group team-quant is more than 100000 messages behind",
 		"lag-seconds-team-research": "Consumer group team-research is more than 120 seconds behind",
 	} {
@@ -252,7 +252,7 @@ func TestProgramAlarms(t *testing.T) {
 		alarm, path string
 		want        any
 	}{
-		{"silence", "name", "crypto-stream-silence"},
+		{"silence", "name", "crypto-stream-ap-south-1-silence"},
 		{"silence", "alarmActions", topic},
 		{"silence", "okActions", topic},
 		{"silence", "insufficientDataActions", nil},
@@ -266,7 +266,7 @@ func TestProgramAlarms(t *testing.T) {
 		{"silence", "metricQueries[0].returnData", true},
 		{"silence", "metricQueries[0].id", "q1"},
 		{"silence", "metricName", nil},
-		{"feed-okx", "name", "crypto-stream-feed-okx"},
+		{"feed-okx", "name", "crypto-stream-ap-south-1-feed-okx"},
 		{"feed-okx", "namespace", "MSKServerless/Feeds"},
 		{"feed-okx", "metricName", "Messages"},
 		{"feed-okx", "dimensions", map[string]any{"Cluster": "crypto-stream", "Feed": "okx"}},
@@ -320,7 +320,7 @@ func TestProgramTopicEvents(t *testing.T) {
 		"all":     `"DeleteTopic","CreateTopic","AlterTopic","AlterTopicDynamicConfiguration"`,
 	} {
 		m := register(t, alarmed(map[string]string{"topicEvents": setting}))
-		assert.Equal(t, "crypto-stream-topic-events", m.in(t, rule, "name"))
+		assert.Equal(t, "crypto-stream-ap-south-1-topics", m.in(t, rule, "name"))
 		assert.JSONEq(t, `{
 			"source": ["aws.kafka-cluster"],
 			"detail-type": ["AWS API Call via CloudTrail"],
@@ -332,7 +332,7 @@ func TestProgramTopicEvents(t *testing.T) {
 			}
 		}`, m.in(t, rule, "eventPattern").(string), setting)
 		assert.Equal(t, "arn:aws:sns:ap-south-1:123456789012:on-call", m.in(t, target, "arn"))
-		assert.Equal(t, "crypto-stream-topic-events", m.in(t, target, "rule"))
+		assert.Equal(t, "crypto-stream-ap-south-1-topics", m.in(t, target, "rule"))
 		assert.Equal(t, "$.detail.requestParameters.resourceARN", m.in(t, target, "inputTransformer.inputPaths.topic"))
 		assert.Contains(t, m.in(t, target, "inputTransformer.inputTemplate"), "<action> of <topic> by <who> at <when>")
 	}

@@ -55,7 +55,7 @@ func newMonitoring(
 func newAlarm(ctx *pulumi.Context, cfg config.Config, a alarm, opts []pulumi.ResourceOption) error {
 	topic := pulumi.Array{pulumi.String(cfg.AlarmTopicARN)}
 	args := &cloudwatch.MetricAlarmArgs{
-		Name:               pulumi.String(shortened(cfg.ClusterName+"-"+a.name, longestAlarmName)),
+		Name:               pulumi.String(shortened(iamName(cfg, a.name), longestAlarmName)),
 		AlarmDescription:   pulumi.String(a.description),
 		ComparisonOperator: pulumi.String(a.comparison),
 		Threshold:          pulumi.Float64(a.threshold),

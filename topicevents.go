@@ -26,7 +26,7 @@ func newTopicEvents(
 		return nil
 	}
 	rule, err := cloudwatch.NewEventRule(ctx, "topic-events", &cloudwatch.EventRuleArgs{
-		Name:        pulumi.String(shortened(cfg.ClusterName+"-topic-events", longestRuleName)),
+		Name:        pulumi.String(shortened(iamName(cfg, "topics"), longestRuleName)),
 		Description: pulumi.String("Topics of " + cfg.ClusterName + " that were deleted or changed"),
 		EventPattern: cluster.Arn.ApplyT(func(arn string) string {
 			return compact.JSON(topicEventPattern(clusterARN(arn), names))
