@@ -104,7 +104,7 @@ func TestUpgrade(t *testing.T) {
 	steps, refusals := s.Plan(t)
 	assert.Empty(t, refusals)
 	for _, step := range awsSteps(steps) {
-		assert.Regexp(t, "^(update|create) |^delete cloudwatch/metricAlarm lag-", step)
+		assert.Regexp(t, "^(update|create) |^(delete|replace) cloudwatch/metricAlarm ", step)
 	}
 	was := s.AWS.Snapshot()
 	s.Up(t)
