@@ -10,6 +10,7 @@ PULUMI := $(if $(filter unpack,$(MAKECMDGOALS)),,$(if $(shell go run ./tools/rec
 SANDBOX := bin/sandbox
 LINTERS := bin/.linters
 EXAMPLE := examples/collector
+CLIENTS := e2e/clients
 PULUMI_VERSION = $(shell cd tools/pulumi && go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3)
 
 .PHONY: help up preview down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean bin/sandbox bin/mskctl
@@ -55,6 +56,8 @@ lint: $(LINTERS) ## check formatting, go vet on Linux and macOS, staticcheck, an
 	bin/staticcheck ./...
 	go -C $(EXAMPLE) vet ./...
 	cd $(EXAMPLE) && $(CURDIR)/bin/staticcheck ./...
+	go -C $(CLIENTS) vet ./sarama
+	cd $(CLIENTS) && $(CURDIR)/bin/staticcheck ./sarama
 	bin/actionlint -shellcheck= -pyflakes=
 
 fmt: $(LINTERS) ## format the Go code

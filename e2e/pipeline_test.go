@@ -225,6 +225,16 @@ func TestPipelineRepairs(t *testing.T) {
 	assert.Empty(t, s.Changes())
 	s.runs(t, repairing, "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	assert.Equal(t, []string{"update aws:ec2/securityGroup:SecurityGroup brokers"}, s.Changes(), "that, and no more")
+
+	s.AWS.Edit(func(a *aws.State) { clear(a.Clusters) })
+	digest = s.plans(t, repairing, "--refresh")
+	assert.Contains(
+		t,
+		s.read(t, "plan", "metadata.json"),
+		`"headline": "DATA LOSS, unless the first deployment broke off; 1 create`,
+	)
+	s.runs(t, repairing, "apply", stacktest.Name, "plan", "42", "--digest", digest)
+	assert.NotEmpty(t, s.AWS.Snapshot().Clusters, "a lost cluster is made anew")
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 
 	s.AWS.ResetCalls()

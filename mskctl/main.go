@@ -24,6 +24,7 @@ type cli struct {
 	Destroy    destroyCmd    `cmd:"" help:"Delete everything in a stack, although it is protected."`
 	Report     reportCmd     `cmd:"" help:"Print a stack's outputs as Markdown."`
 	ClientEnv  clientEnvCmd  `cmd:"" help:"Print the settings that a client of a deployed stack needs."`
+	Topics     topicsCmd     `cmd:"" help:"Plan, apply, check and export a stack's topic catalogue."`
 	ImportFile importFileCmd `cmd:"" help:"Fill in what Pulumi has to import of a Terraform stack."`
 	CI         ciCmd         `cmd:"" help:"What only GitHub Actions needs."                                    name:"ci"`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
@@ -31,7 +32,7 @@ type cli struct {
 
 const description = `What people and pipelines do around the Pulumi program. Run it in the project's folder.
 
-Exit codes: 0 done · 1 failed · 2 wrong usage · 10 drift · 11 DATA LOSS: the cluster is gone.
+Exit codes: 0 done · 1 failed · 2 wrong usage · 10 drift, or topics that differ · 11 DATA LOSS: the cluster is gone.
 "go run" turns every failure into 1; bin/mskctl, which "make tools" builds, keeps the codes.
 
 The stack named sandbox runs in the sandbox, an embedded AWS.`

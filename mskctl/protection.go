@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"github.com/google/go-github/v88/github"
+
+	"msk-serverless/internal/config"
 )
 
 // unreviewedKey is the setting that lets a stack be deployed without approval. It is committed, and its value says why.
-const unreviewedKey = "pipeline:unreviewed"
+const unreviewedKey = config.UnreviewedKey
 
 // unreviewed returns why the stack is deployed without approval, or "" if approval is required.
 func (s *session) unreviewed(stack string) (string, error) {

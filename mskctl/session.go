@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // session is one run of mskctl: its streams, the project's folder, and the environment.
@@ -22,6 +24,7 @@ type session struct {
 	stdout, stderr io.Writer
 	dir            string // the project's folder; commands run in it
 	getenv         func(string) string
+	kafka          []kgo.Opt    // for tests: how brokers are reached, instead of TLS and IAM
 	http           *http.Client // nil for the default one
 }
 
