@@ -111,7 +111,9 @@ func TestProgramInputs(t *testing.T) {
 		want           any
 	}{
 		{"pulumi:providers:aws aws-ap-south-1", "region", "ap-south-1"},
-		{"pulumi:providers:aws aws-ap-south-1", "defaultTags.tags", map[string]any{"AccessScope": "crypto-stream", "Env": "prod"}},
+		{"pulumi:providers:aws aws-ap-south-1", "defaultTags.tags", map[string]any{
+			"AccessScope": "crypto-stream", "Env": "prod", "msk-serverless:stack": "test",
+		}},
 		{"pulumi:providers:aws aws-ap-south-1", "assumeRole.roleArn", "arn:aws:iam::123456789012:role/MSK-Builder"},
 		{"pulumi:providers:aws aws-ap-south-1", "allowedAccountIds", []any{"123456789012"}},
 
