@@ -107,7 +107,7 @@ func unknownKeys(project string, values map[string]string) Problems {
 				"has no effect: of the provider's settings only aws:region is read; use this program's "+
 					"settings or the AWS_* environment variables",
 			)
-		case !strings.HasPrefix(key, "pulumi:"):
+		case key != UnreviewedKey && !strings.HasPrefix(key, "pulumi:"):
 			ps.Add(
 				key,
 				values[key],
