@@ -124,6 +124,9 @@ func newPolicy(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, p
 }
 
 // newRole declares the client's role with its policies, and the profile that gives it to instances if it runs on any.
+// The role waits for its policies, and so for the cluster: if a protected cluster refuses its new name, clients keep
+// their roles. If everything gets a new name, Pulumi takes each policy off the role before it deletes the policy; if the
+// role were replaced at the same time, it wouldn't wait for that.
 func (c *client) newRole(
 	ctx *pulumi.Context,
 	cfg config.Config,
@@ -147,8 +150,15 @@ func (c *client) newRole(
 	if acct.Boundary != "" {
 		args.PermissionsBoundary = pulumi.String(acct.Boundary)
 	}
+	policies := []pulumi.Resource{c.Policy}
+	for _, p := range shared {
+		if p.needs(c.Client) {
+			policies = append(policies, p.declared)
+		}
+	}
 	var err error
-	if c.Role, err = iam.NewRole(ctx, c.RoleName, args, pulumi.Provider(provider)); err != nil {
+	c.Role, err = iam.NewRole(ctx, c.RoleName, args, pulumi.Provider(provider), pulumi.DependsOn(policies))
+	if err != nil {
 		return err
 	}
 	if c.RunsOn.EC2 {
@@ -204,8 +214,9 @@ func (c *client) attachExclusively(ctx *pulumi.Context, provider *aws.Provider, 
 	return err
 }
 
-// iamName returns the physical name of a role, policy, instance profile or alarm. IAM is global to the account, so the
-// name contains the region: the same cluster name in two regions must not collide.
+// iamName returns the physical name of a role, policy or instance profile, and of what CloudWatch and EventBridge
+// hold. IAM is global to the account, so the name contains the region: the same cluster name in two regions must not
+// collide.
 func iamName(cfg config.Config, what string) string {
 	return cfg.ClusterName + "-" + cfg.Region + "-" + what
 }

@@ -30,9 +30,7 @@ func newCluster(
 		VpcConfigs: n.vpcConfigs(cfg),
 	},
 		pulumi.Provider(provider),
-		pulumi.Protect(cfg.Protect),
-		// The name is in use until the old cluster is deleted.
-		pulumi.DeleteBeforeReplace(true))
+		pulumi.Protect(cfg.Protect))
 }
 
 // vpcConfigs returns the cluster's place in each VPC, in an order that doesn't depend on the order of furtherVpcs.

@@ -23,42 +23,20 @@ type network struct {
 
 // newNetwork declares the security groups of brokers, collectors and consumers, and what they let through.
 func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (network, error) {
-	group := func(vpc, name, description string, ingress ec2.SecurityGroupIngressArray, egress ec2.SecurityGroupEgressArray,
-		opts ...pulumi.ResourceOption,
+	group := func(name, description string, vpcID pulumi.StringInput, ingress ec2.SecurityGroupIngressArray,
+		egress ec2.SecurityGroupEgressArray, opts ...pulumi.ResourceOption,
 	) (*ec2.SecurityGroup, error) {
 		return ec2.NewSecurityGroup(ctx, name, &ec2.SecurityGroupArgs{
-			Name:        pulumi.String(cfg.ClusterName + "-" + name),
+			// The provider adds a suffix, so that a group whose creation was lost never blocks the next one.
+			NamePrefix:  pulumi.String(cfg.ClusterName + "-" + name + "-"),
 			Description: pulumi.String(description),
-			VpcId:       pulumi.String(vpc),
+			VpcId:       vpcID,
 			Ingress:     ingress,
 			Egress:      egress,
-		}, append(opts, pulumi.Provider(provider),
-			// If the VPC or the region changes, the new group may have the same name, and the old one can't be
-			// deleted while the brokers' rules refer to it.
-			pulumi.DeleteBeforeReplace(false))...)
+		}, append(opts, pulumi.Provider(provider))...)
 	}
-
-	collector, err := group(cfg.VPCID, "collector", "Collectors: EC2 instances that produce to the brokers", nil, nil)
-	if err != nil {
-		return network{}, err
-	}
-	consumer, err := group(cfg.VPCID, "consumer", "Consumers: workloads that read from the brokers", nil, nil)
-	if err != nil {
-		return network{}, err
-	}
-
-	n := network{Collector: collector, Consumer: consumer, FurtherBrokers: map[string]*ec2.SecurityGroup{}}
-	for i, v := range cfg.VPCs() {
-		name, clients := "brokers", pulumi.StringArray{}
-		if i > 0 {
-			name += "-" + v.ID
-		} else {
-			clients = pulumi.StringArray{collector.ID(), consumer.ID()}
-		}
-		for _, id := range slices.Sorted(slices.Values(v.ClientSGs.Names)) {
-			clients = append(clients, pulumi.String(id))
-		}
-		brokers, err := group(v.ID, name, "Brokers of MSK Serverless", brokersIngress(cfg, clients),
+	brokers := func(name string, vpcID pulumi.StringInput, clients pulumi.StringArrayInput) (*ec2.SecurityGroup, error) {
+		return group(name, "Brokers of MSK Serverless", vpcID, brokersIngress(cfg, clients),
 			ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
 				Description:    pulumi.String("All traffic"),
 				Protocol:       pulumi.String("-1"),
@@ -68,21 +46,56 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 				Ipv6CidrBlocks: pulumi.StringArray{pulumi.String("::/0")},
 			}},
 			pulumi.Protect(cfg.Protect))
+	}
+
+	collector, err := group("collector", "Collectors: EC2 instances that produce to the brokers",
+		pulumi.String(cfg.VPCID), nil, nil)
+	if err != nil {
+		return network{}, err
+	}
+	// The other groups take the VPC from this one. If the VPC changes, Pulumi therefore deletes them, and the cluster
+	// in them, before this group, to which the brokers' rules refer.
+	consumer, err := group("consumer", "Consumers: workloads that read from the brokers", collector.VpcId, nil, nil)
+	if err != nil {
+		return network{}, err
+	}
+	clients := pulumi.All(collector.ID(), consumer.ID()).ApplyT(func(own []any) ([]string, error) {
+		return admitted(string(own[0].(pulumi.ID)), string(own[1].(pulumi.ID)), cfg.ClientSecurityGroupIDs)
+	}).(pulumi.StringArrayOutput)
+	n := network{Collector: collector, Consumer: consumer, FurtherBrokers: map[string]*ec2.SecurityGroup{}}
+	if n.Brokers, err = brokers("brokers", collector.VpcId, clients); err != nil {
+		return network{}, err
+	}
+	for _, v := range cfg.VPCs()[1:] {
+		var clients pulumi.StringArrayInput // nil if the VPC's clients are admitted by their addresses alone
+		if len(v.ClientSGs.Names) > 0 {
+			clients = pulumi.ToStringArray(slices.Sorted(slices.Values(v.ClientSGs.Names)))
+		}
+		n.FurtherBrokers[v.ID], err = brokers("brokers-"+v.ID, pulumi.String(v.ID), clients)
 		if err != nil {
 			return network{}, err
-		}
-		if i > 0 {
-			n.FurtherBrokers[v.ID] = brokers
-		} else {
-			n.Brokers = brokers
 		}
 	}
 	return n, n.allowEgress(ctx, cfg, provider)
 }
 
+// admitted returns the groups that the brokers admit. Its error is a Problems if a configured one is the collectors'
+// or the consumers' own, which EC2 would refuse as a second rule for the same group.
+func admitted(collector, consumer string, configured []string) ([]string, error) {
+	ids := []string{collector, consumer}
+	var ps config.Problems
+	for _, id := range slices.Sorted(slices.Values(configured)) {
+		if slices.Contains(ids, id) {
+			ps.Add("clientSecurityGroupIds", id, "is a group of this stack, which the brokers admit anyway; remove it")
+		}
+		ids = append(ids, id)
+	}
+	return ids, ps.Err()
+}
+
 // brokersIngress returns the inbound rules of a brokers' group. Inline rules are exclusive: a rule that somebody adds by
 // hand shows as drift and is removed.
-func brokersIngress(cfg config.Config, clients pulumi.StringArray) ec2.SecurityGroupIngressArray {
+func brokersIngress(cfg config.Config, clients pulumi.StringArrayInput) ec2.SecurityGroupIngressArray {
 	kafka := func(description string) ec2.SecurityGroupIngressArgs {
 		return ec2.SecurityGroupIngressArgs{
 			Description: pulumi.String("Kafka (SASL/IAM over TLS) from " + description),
@@ -92,7 +105,7 @@ func brokersIngress(cfg config.Config, clients pulumi.StringArray) ec2.SecurityG
 		}
 	}
 	var ingress ec2.SecurityGroupIngressArray
-	if len(clients) > 0 {
+	if clients != nil {
 		rule := kafka("collectors, consumers and further clients")
 		rule.SecurityGroups = clients
 		ingress = append(ingress, rule)

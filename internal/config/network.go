@@ -137,16 +137,3 @@ func (c Config) validateClusterPolicy(ps *Problems) {
 		}
 	}
 }
-
-// serverlessRegions are the regions that have MSK Serverless (MSK guide, "MSK Serverless").
-var serverlessRegions = strings.Fields(`us-east-1 us-east-2 us-west-2 ca-central-1 ap-south-1 ap-southeast-1 ap-southeast-2
-	ap-northeast-1 ap-northeast-2 eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3`)
-
-// regionWarnings returns a warning if AWS doesn't list the region. AWS may have added it since.
-func (c Config) regionWarnings() []string {
-	if slices.Contains(serverlessRegions, c.Region) {
-		return nil
-	}
-	return []string{fmt.Sprintf("aws:region: %q: AWS doesn't list it among the regions that have MSK Serverless. If it has "+
-		"none, the cluster fails after security groups and roles were created", c.Region)}
-}

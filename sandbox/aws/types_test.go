@@ -86,9 +86,15 @@ func TestEveryType(t *testing.T) {
 
 // omitted are properties of the SDK that the sandbox refuses.
 var omitted = map[string][]string{
-	egressToken:   {"prefixListId"},
-	logGroupToken: {"skipDestroy"},
-	roleToken:     {"managedPolicyArns"},
+	egressToken:    {"prefixListId"},
+	logGroupToken:  {"skipDestroy"},
+	roleToken:      {"managedPolicyArns"},
+	eventRuleToken: {"isEnabled", "roleArn", "scheduleExpression"},
+	targetToken: {
+		"appsyncTarget", "batchTarget", "deadLetterConfig", "ecsTarget", "httpTarget", "input", "inputPath",
+		"kinesisTarget", "redshiftTarget", "retryPolicy", "roleArn", "runCommandTargets", "sagemakerPipelineTarget",
+		"sqsTarget",
+	},
 }
 
 // TestSDKNames: the names of inputs and outputs are those of the SDK's structs.
@@ -107,6 +113,8 @@ func TestSDKNames(t *testing.T) {
 		policyToken:        {iam.PolicyArgs{}, iam.Policy{}},
 		attachmentToken:    {iam.RolePolicyAttachmentArgs{}, iam.RolePolicyAttachment{}},
 		exclusiveToken:     {iam.RolePolicyAttachmentsExclusiveArgs{}, iam.RolePolicyAttachmentsExclusive{}},
+		eventRuleToken:     {cloudwatch.EventRuleArgs{}, cloudwatch.EventRule{}},
+		targetToken:        {cloudwatch.EventTargetArgs{}, cloudwatch.EventTarget{}},
 	} {
 		k := resourceTypes[typ]
 		require.NotNil(t, k, typ)
