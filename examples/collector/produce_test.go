@@ -239,6 +239,7 @@ func TestOversizedMessages(t *testing.T) {
 					w.publish(2 * time.Second)
 				}
 				w.publish(10 * time.Second)
+				time.Sleep(5 * time.Second)
 				p.running(t)
 				assert.EqualValues(t, 3, p.metric(t, "refused_total"))
 				assert.Equal(t, 3, strings.Count(p.err.String(), "a record can't be produced and is skipped"))
