@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -110,13 +111,18 @@ func (s *session) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// cli returns the Pulumi CLI with the arguments, on the stack. Its output can be parsed: no streaming, no update notice.
+// cli returns the Pulumi CLI with the arguments, on the stack unless that is empty. Its output can be parsed: no streaming,
+// no update notice.
 func (s *session) cli(stack string, args ...string) *exec.Cmd {
 	name := "pulumi"
 	if _, err := exec.LookPath(name); err != nil {
 		name = s.path("bin", "pulumi") // built by `make tools`
 	}
-	cmd := s.command(name, append(args, "--stack="+stack, "--non-interactive", "--color=never")...)
+	args = append(slices.Clone(args), "--non-interactive", "--color=never")
+	if stack != "" {
+		args = append(args, "--stack="+stack)
+	}
+	cmd := s.command(name, args...)
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW=") {
 			cmd.Env = append(cmd.Env, kv)
@@ -149,6 +155,7 @@ func (s *session) stream(stack string, args ...string) error {
 type state struct {
 	Deployment struct {
 		Resources []stateResource
+		Pending   []pendingOperation `json:"pending_operations"`
 	}
 	digest string // changes with every change of the state
 }
@@ -156,8 +163,15 @@ type state struct {
 type stateResource struct {
 	URN     string
 	Type    string
+	ID      string
 	Protect bool
 	Outputs map[string]any
+}
+
+// pendingOperation is what a command of Pulumi that was killed was doing.
+type pendingOperation struct {
+	Type     string // "creating", "updating" or "deleting"
+	Resource stateResource
 }
 
 const (

@@ -70,7 +70,16 @@ func run(args []string) (int, error) {
 		return 1, err
 	}
 	defer stop()
+	endpoint, stopAPI, err := cloud.ServeAPI()
+	if err != nil {
+		return 1, err
+	}
+	defer stopAPI()
 	env := environ(os.Environ(), root, attach)
+	for _, kv := range aws.SDKEnv(endpoint) {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
 	if err := os.Setenv("PATH", env["PATH"]); err != nil { // where the command itself is looked for
 		return 1, err
 	}
