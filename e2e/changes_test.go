@@ -56,24 +56,29 @@ func alarmsNamed(names ...string) []string {
 
 // everything that has tags.
 var tagged = []string{
-	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector",
+	"ec2/securityGroup consumer",
 	"iam/instanceProfile collector", "iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-alpha",
-	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector", "msk/serverlessCluster cluster",
+	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector",
+	"msk/serverlessCluster cluster",
 	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
 	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
 }
 
 // What refers to the cluster by its ARN follows when that is made anew.
 var ofCluster = []string{
-	"iam/policy consumer", "iam/policy consumer-alpha", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+	"iam/policy consumer", "iam/policy consumer-alpha", "iam/policy control-plane", "iam/policy operator",
+	"iam/policy producer",
 }
 
 // What is named after the cluster, beside the cluster itself and its log group and security groups.
 var namedForCluster = []string{
-	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector",
+	"ec2/securityGroup consumer",
 	"iam/instanceProfile collector", "iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-alpha",
 	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector",
-	"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs", "iam/rolePolicyAttachment collector-producer",
+	"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs",
+	"iam/rolePolicyAttachment collector-producer",
 	"iam/rolePolicyAttachmentsExclusive collector", "msk/serverlessCluster cluster",
 	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
 	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
@@ -112,7 +117,9 @@ func changesOf(groups []string) []change {
 	cluster, brokers := "msk/serverlessCluster cluster", "ec2/securityGroup brokers"
 	replaceCluster := slices.Concat(steps("replace", cluster), steps("update", ofCluster...))
 	team := func(prefixes, names string) map[string]string {
-		return map[string]string{"consumerTeams": `{"alpha":{"topicPrefixes":` + prefixes + `,"groupNames":` + names + `}}`}
+		return map[string]string{
+			"consumerTeams": `{"alpha":{"topicPrefixes":` + prefixes + `,"groupNames":` + names + `}}`,
+		}
 	}
 	one := func(key, value string) map[string]string { return map[string]string{key: value} }
 	return []change{
@@ -123,72 +130,226 @@ func changesOf(groups []string) []change {
 		retagged("`accessScope`: changed", one("accessScope", "team-y")),
 
 		{
-			what: "`aws:region`, and with it `logKmsKeyArn`: changed", set: map[string]string{"aws:region": "eu-west-1", "logKmsKeyArn": configtest.Unset}, steps: steps("replace", namedForCluster...),
+			what:     "`aws:region`, and with it `logKmsKeyArn`: changed",
+			set:      map[string]string{"aws:region": "eu-west-1", "logKmsKeyArn": configtest.Unset},
+			steps:    steps("replace", namedForCluster...),
 			embedded: otherProvider,
 		},
-		{what: "`clusterName`: changed", set: one("clusterName", "renamed"), steps: steps("replace", namedForCluster...)},
+		{
+			what:  "`clusterName`: changed",
+			set:   one("clusterName", "renamed"),
+			steps: steps("replace", namedForCluster...),
+		},
 		{
 			what: "`vpcId`, and with it `subnetIds`: changed",
 			set:  map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherSubnetA + `","` + otherSubnetB + `"]`},
-			steps: slices.Concat(replaceCluster, steps("replace", brokers, "ec2/securityGroup collector", "ec2/securityGroup consumer",
-				"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
-				"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers")),
+			steps: slices.Concat(
+				replaceCluster,
+				steps(
+					"replace",
+					brokers,
+					"ec2/securityGroup collector",
+					"ec2/securityGroup consumer",
+					"vpc/securityGroupEgressRule collector-to-2001:db8::/32",
+					"vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
+					"vpc/securityGroupEgressRule collector-to-brokers",
+					"vpc/securityGroupEgressRule consumer-to-brokers",
+				),
+			),
 		},
-		{what: "`subnetIds`: one added", set: one("subnetIds", `["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071c"]`), steps: replaceCluster},
-		{what: "`subnetIds`: one exchanged", set: one("subnetIds", `["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071c"]`), steps: replaceCluster},
-		{what: "`subnetIds`: reordered", set: one("subnetIds", `["subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071a"]`)},
+		{
+			what: "`subnetIds`: one added",
+			set: one(
+				"subnetIds",
+				`["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071c"]`,
+			),
+			steps: replaceCluster,
+		},
+		{
+			what:  "`subnetIds`: one exchanged",
+			set:   one("subnetIds", `["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071c"]`),
+			steps: replaceCluster,
+		},
+		{
+			what: "`subnetIds`: reordered",
+			set:  one("subnetIds", `["subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071a"]`),
+		},
 
-		{what: "`producerTopicPrefixes`: one added", set: one("producerTopicPrefixes", `["exchg.","trades.","books."]`), steps: steps("update", "iam/policy operator", "iam/policy producer")},
-		{what: "`producerTopicPrefixes`: one removed", set: one("producerTopicPrefixes", `["exchg."]`), steps: steps("update", "iam/policy producer")},
+		{
+			what:  "`producerTopicPrefixes`: one added",
+			set:   one("producerTopicPrefixes", `["exchg.","trades.","books."]`),
+			steps: steps("update", "iam/policy operator", "iam/policy producer"),
+		},
+		{
+			what:  "`producerTopicPrefixes`: one removed",
+			set:   one("producerTopicPrefixes", `["exchg."]`),
+			steps: steps("update", "iam/policy producer"),
+		},
 		{what: "`producerTopicPrefixes`: reordered", set: one("producerTopicPrefixes", `["trades.","exchg."]`)},
-		{what: "`consumerTopicPrefixes`: one added", set: one("consumerTopicPrefixes", `["exchg.","books."]`), steps: steps("update", "iam/policy consumer", "iam/policy operator")},
-		{what: "`consumerTopicPrefixes`: one exchanged", set: one("consumerTopicPrefixes", `["trades."]`), steps: steps("update", "iam/policy consumer")},
-		{what: "`consumerGroupNames`: one added", set: one("consumerGroupNames", `["team-quant","team-research","team-risk"]`), steps: steps("update", "iam/policy consumer", "iam/policy operator")},
-		{what: "`consumerGroupNames`: one removed", set: one("consumerGroupNames", `["team-quant"]`), steps: steps("update", "iam/policy consumer", "iam/policy operator")},
+		{
+			what:  "`consumerTopicPrefixes`: one added",
+			set:   one("consumerTopicPrefixes", `["exchg.","books."]`),
+			steps: steps("update", "iam/policy consumer", "iam/policy operator"),
+		},
+		{
+			what:  "`consumerTopicPrefixes`: one exchanged",
+			set:   one("consumerTopicPrefixes", `["trades."]`),
+			steps: steps("update", "iam/policy consumer"),
+		},
+		{
+			what:  "`consumerGroupNames`: one added",
+			set:   one("consumerGroupNames", `["team-quant","team-research","team-risk"]`),
+			steps: steps("update", "iam/policy consumer", "iam/policy operator"),
+		},
+		{
+			what:  "`consumerGroupNames`: one removed",
+			set:   one("consumerGroupNames", `["team-quant"]`),
+			steps: steps("update", "iam/policy consumer", "iam/policy operator"),
+		},
 		{what: "`consumerGroupNames`: reordered", set: one("consumerGroupNames", `["team-research","team-quant"]`)},
 		{
-			what: "`consumerTopicPrefixes` and `consumerGroupNames`: emptied", set: map[string]string{"consumerTopicPrefixes": `[]`, "consumerGroupNames": `[]`},
+			what:  "`consumerTopicPrefixes` and `consumerGroupNames`: emptied",
+			set:   map[string]string{"consumerTopicPrefixes": `[]`, "consumerGroupNames": `[]`},
 			steps: slices.Concat(steps("delete", "iam/policy consumer"), steps("update", "iam/policy operator")),
 		},
 		{
-			what: "`consumerTeams`: a team added", set: one("consumerTeams", `{"alpha":{"topicPrefixes":["exchg.","trades."],"groupNames":["alpha-a","alpha-b"]},"beta":{"topicPrefixes":["exchg."],"groupNames":["beta"]}}`),
+			what: "`consumerTeams`: a team added",
+			set: one("consumerTeams",
+				`{"alpha":{"topicPrefixes":["exchg.","trades."],"groupNames":["alpha-a","alpha-b"]},`+
+					`"beta":{"topicPrefixes":["exchg."],"groupNames":["beta"]}}`),
 			steps: slices.Concat(steps("create", "iam/policy consumer-beta"), steps("update", "iam/policy operator")),
 		},
-		{what: "`consumerTeams`: a team removed", set: one("consumerTeams", `{}`), steps: slices.Concat(steps("delete", "iam/policy consumer-alpha"), steps("update", "iam/policy operator"))},
-		{what: "`consumerTeams`: a team's lists grown", set: team(`["exchg.","trades.","books."]`, `["alpha-a","alpha-b","alpha-c"]`), steps: steps("update", "iam/policy consumer-alpha", "iam/policy operator")},
-		{what: "`consumerTeams`: a team's lists shrunk", set: team(`["exchg."]`, `["alpha-a"]`), steps: steps("update", "iam/policy consumer-alpha", "iam/policy operator")},
+		{
+			what:  "`consumerTeams`: a team removed",
+			set:   one("consumerTeams", `{}`),
+			steps: slices.Concat(steps("delete", "iam/policy consumer-alpha"), steps("update", "iam/policy operator")),
+		},
+		{
+			what:  "`consumerTeams`: a team's lists grown",
+			set:   team(`["exchg.","trades.","books."]`, `["alpha-a","alpha-b","alpha-c"]`),
+			steps: steps("update", "iam/policy consumer-alpha", "iam/policy operator"),
+		},
+		{
+			what:  "`consumerTeams`: a team's lists shrunk",
+			set:   team(`["exchg."]`, `["alpha-a"]`),
+			steps: steps("update", "iam/policy consumer-alpha", "iam/policy operator"),
+		},
 		{what: "`consumerTeams`: a team's lists reordered", set: team(`["trades.","exchg."]`, `["alpha-b","alpha-a"]`)},
 
-		{what: "`clientSecurityGroupIds`: one added", set: one("clientSecurityGroupIds", compact.JSON(append(slices.Clone(groups), "sg-0a1b2c3d"))), steps: steps("update", brokers)},
-		{what: "`clientSecurityGroupIds`: one removed", set: one("clientSecurityGroupIds", compact.JSON(groups[:1])), steps: steps("update", brokers)},
-		{what: "`clientSecurityGroupIds`: reordered", set: one("clientSecurityGroupIds", compact.JSON([]string{groups[1], groups[0]}))},
-		{what: "`collectorEgressCidrs`: one added", set: one("collectorEgressCidrs", `["203.0.113.0/24","2001:db8::/32","198.51.100.0/24"]`), steps: steps("create", "vpc/securityGroupEgressRule collector-to-198.51.100.0/24")},
-		{what: "`collectorEgressCidrs`: one removed", set: one("collectorEgressCidrs", `["203.0.113.0/24"]`), steps: steps("delete", "vpc/securityGroupEgressRule collector-to-2001:db8::/32")},
-		{what: "`collectorEgressCidrs`: reordered", set: one("collectorEgressCidrs", `["2001:db8::/32","203.0.113.0/24"]`)},
+		{
+			what:  "`clientSecurityGroupIds`: one added",
+			set:   one("clientSecurityGroupIds", compact.JSON(append(slices.Clone(groups), "sg-0a1b2c3d"))),
+			steps: steps("update", brokers),
+		},
+		{
+			what:  "`clientSecurityGroupIds`: one removed",
+			set:   one("clientSecurityGroupIds", compact.JSON(groups[:1])),
+			steps: steps("update", brokers),
+		},
+		{
+			what: "`clientSecurityGroupIds`: reordered",
+			set:  one("clientSecurityGroupIds", compact.JSON([]string{groups[1], groups[0]})),
+		},
+		{
+			what:  "`collectorEgressCidrs`: one added",
+			set:   one("collectorEgressCidrs", `["203.0.113.0/24","2001:db8::/32","198.51.100.0/24"]`),
+			steps: steps("create", "vpc/securityGroupEgressRule collector-to-198.51.100.0/24"),
+		},
+		{
+			what:  "`collectorEgressCidrs`: one removed",
+			set:   one("collectorEgressCidrs", `["203.0.113.0/24"]`),
+			steps: steps("delete", "vpc/securityGroupEgressRule collector-to-2001:db8::/32"),
+		},
+		{
+			what: "`collectorEgressCidrs`: reordered",
+			set:  one("collectorEgressCidrs", `["2001:db8::/32","203.0.113.0/24"]`),
+		},
 
-		{what: "`logRetentionDays`: changed", set: one("logRetentionDays", "30"), steps: steps("update", "cloudwatch/logGroup broker-logs")},
-		{what: "`logRetentionDays`: for ever", set: one("logRetentionDays", "0"), steps: steps("update", "cloudwatch/logGroup broker-logs")},
-		{what: "`logKmsKeyArn`: changed", set: one("logKmsKeyArn", strings.Replace(kmsKey, "key/0", "key/1", 1)), steps: steps("update", "cloudwatch/logGroup broker-logs")},
-		{what: "`logKmsKeyArn`: removed", set: one("logKmsKeyArn", configtest.Unset), steps: steps("update", "cloudwatch/logGroup broker-logs")},
+		{
+			what:  "`logRetentionDays`: changed",
+			set:   one("logRetentionDays", "30"),
+			steps: steps("update", "cloudwatch/logGroup broker-logs"),
+		},
+		{
+			what:  "`logRetentionDays`: for ever",
+			set:   one("logRetentionDays", "0"),
+			steps: steps("update", "cloudwatch/logGroup broker-logs"),
+		},
+		{
+			what:  "`logKmsKeyArn`: changed",
+			set:   one("logKmsKeyArn", strings.Replace(kmsKey, "key/0", "key/1", 1)),
+			steps: steps("update", "cloudwatch/logGroup broker-logs"),
+		},
+		{
+			what:  "`logKmsKeyArn`: removed",
+			set:   one("logKmsKeyArn", configtest.Unset),
+			steps: steps("update", "cloudwatch/logGroup broker-logs"),
+		},
 
 		{
 			what: "`alarmTopicArn`: set", set: one("alarmTopicArn", onCall),
-			steps: slices.Concat(steps("create", "cloudwatch/dashboard dashboard"), steps("create", alarmsNamed("ingress", "egress", "silence",
-				"lag-messages-alpha-a", "lag-seconds-alpha-a", "lag-messages-alpha-b", "lag-seconds-alpha-b", "lag-messages-team-quant", "lag-seconds-team-quant",
-				"lag-messages-team-research", "lag-seconds-team-research")...)),
+			steps: slices.Concat(
+				steps("create", "cloudwatch/dashboard dashboard"),
+				steps("create", alarmsNamed(
+					"ingress",
+					"egress",
+					"silence",
+					"lag-messages-alpha-a",
+					"lag-seconds-alpha-a",
+					"lag-messages-alpha-b",
+					"lag-seconds-alpha-b",
+					"lag-messages-team-quant",
+					"lag-seconds-team-quant",
+					"lag-messages-team-research",
+					"lag-seconds-team-research",
+				)...),
+			),
 			embedded: noAlarms,
 		},
 
-		watched("`alarmTopicArn`: removed", one("alarmTopicArn", configtest.Unset), slices.Concat(steps("delete", "cloudwatch/dashboard dashboard"),
-			steps("delete", alarmsNamed("ingress", "egress", "silence", "lag-messages-team-quant", "lag-seconds-team-quant")...))),
-		watched("`maxConsumerLag`: changed", one("maxConsumerLag", "5000"), steps("update", alarmsNamed("lag-messages-team-quant")...)),
-		watched("`maxConsumerLagSeconds`: changed", one("maxConsumerLagSeconds", "30"), steps("update", alarmsNamed("lag-seconds-team-quant")...)),
-		watched("`quotaAlarmPercent`: changed", one("quotaAlarmPercent", "60"), steps("update", alarmsNamed("ingress", "egress")...)),
+		watched(
+			"`alarmTopicArn`: removed",
+			one("alarmTopicArn", configtest.Unset),
+			slices.Concat(
+				steps("delete", "cloudwatch/dashboard dashboard"),
+				steps(
+					"delete",
+					alarmsNamed(
+						"ingress",
+						"egress",
+						"silence",
+						"lag-messages-team-quant",
+						"lag-seconds-team-quant",
+					)...),
+			),
+		),
+		watched(
+			"`maxConsumerLag`: changed",
+			one("maxConsumerLag", "5000"),
+			steps("update", alarmsNamed("lag-messages-team-quant")...),
+		),
+		watched(
+			"`maxConsumerLagSeconds`: changed",
+			one("maxConsumerLagSeconds", "30"),
+			steps("update", alarmsNamed("lag-seconds-team-quant")...),
+		),
+		watched(
+			"`quotaAlarmPercent`: changed",
+			one("quotaAlarmPercent", "60"),
+			steps("update", alarmsNamed("ingress", "egress")...),
+		),
 		watched("`silenceMinutes`: changed", one("silenceMinutes", "15"), steps("update", alarmsNamed("silence")...)),
 		watched("`silenceMinutes`: 0", one("silenceMinutes", "0"), steps("delete", alarmsNamed("silence")...)),
 
-		{what: "`permissionsBoundary`: the same policy by its ARN", set: one("permissionsBoundary", "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary")},
-		{what: "`permissionsBoundary`: `none`", set: one("permissionsBoundary", "none"), steps: steps("update", "iam/role collector")},
+		{
+			what: "`permissionsBoundary`: the same policy by its ARN",
+			set:  one("permissionsBoundary", "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary"),
+		},
+		{
+			what:  "`permissionsBoundary`: `none`",
+			set:   one("permissionsBoundary", "none"),
+			steps: steps("update", "iam/role collector"),
+		},
 		{what: "`assumeRoleArn`: set", set: one("assumeRoleArn", "arn:aws:iam::123456789012:role/MSK-Builder")},
 		{what: "`allowedAccountIds`: one added", set: one("allowedAccountIds", `["123456789012","111122223333"]`)},
 		{what: "`allowedAccountIds`: emptied", set: one("allowedAccountIds", `[]`)},
@@ -197,7 +358,11 @@ func changesOf(groups []string) []change {
 	}
 }
 
-var protectable = []string{"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "msk/serverlessCluster cluster"}
+var protectable = []string{
+	"cloudwatch/logGroup broker-logs",
+	"ec2/securityGroup brokers",
+	"msk/serverlessCluster cluster",
+}
 
 // loses are the steps that protection refuses.
 func (c change) loses() []string {
@@ -290,7 +455,8 @@ func TestChanges(t *testing.T) {
 			return c.embedded != ""
 		})
 	} else {
-		alarmed = newStack(t, configtest.With(map[string]string{"protect": "false", "alarmTopicArn": onCall, "consumerGroupNames": `["team-quant"]`}))
+		alarmed = newStack(t, configtest.With(map[string]string{"protect": "false", "alarmTopicArn": onCall,
+			"consumerGroupNames": `["team-quant"]`}))
 		alarmed.Up(t)
 	}
 	t.Run("rows", func(t *testing.T) {
@@ -311,7 +477,10 @@ func TestChanges(t *testing.T) {
 					_, refusals = protected.edited(t, set).Plan(t)
 					assert.Contains(t, refusals, "protect")
 					assert.Condition(t, func() bool {
-						return slices.ContainsFunc(lost, func(r string) bool { return strings.Contains(refusals, "::"+r[strings.Index(r, " ")+1:]) })
+						return slices.ContainsFunc(
+							lost,
+							func(r string) bool { return strings.Contains(refusals, "::"+r[strings.Index(r, " ")+1:]) },
+						)
 					}, "names what is protected: %s", refusals)
 				}
 				if !t.Failed() {
@@ -351,7 +520,11 @@ func TestReplacementsWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t, configtest.With(map[string]string{"protect": "false"}), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
+			s := newStack(
+				t,
+				configtest.With(map[string]string{"protect": "false"}),
+				aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB),
+			)
 			s.Up(t)
 			s.Set(t, set)
 			s.Up(t)

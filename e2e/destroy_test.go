@@ -25,10 +25,16 @@ func TestDestroy(t *testing.T) {
 	assert.Empty(t, s.Changes())
 	assert.Contains(t, s.Fails(t, "destroy", "--yes"), "protected", "and the protection is still there")
 
-	s.AWS.Fail(aws.Fault{Operation: aws.Delete, Type: "aws:msk/serverlessCluster:ServerlessCluster", Error: aws.Unavailable})
+	s.AWS.Fail(
+		aws.Fault{Operation: aws.Delete, Type: "aws:msk/serverlessCluster:ServerlessCluster", Error: aws.Unavailable},
+	)
 	out, code = s.mskctl(t, nil, "destroy", stacktest.Name, stacktest.Name)
 	require.NotZero(t, code, out)
-	assert.Contains(t, out, "unprotecting urn:pulumi:test::msk-serverless::aws:msk/serverlessCluster:ServerlessCluster::cluster")
+	assert.Contains(
+		t,
+		out,
+		"unprotecting urn:pulumi:test::msk-serverless::aws:msk/serverlessCluster:ServerlessCluster::cluster",
+	)
 	assert.NotEmpty(t, s.AWS.Snapshot().Clusters)
 
 	s.AWS.Heal()
@@ -40,7 +46,8 @@ func TestDestroy(t *testing.T) {
 func TestStackConfig(t *testing.T) {
 	t.Parallel()
 	s := &stack{&stacktest.Stack{Dir: t.TempDir(), Env: os.Environ()}}
-	committed := "# Committed.\nencryptionsalt: v1:x\nconfig:\n  msk-serverless:clusterName: crypto-stream\n  msk-serverless:subnetIds: [subnet-1, subnet-2]\n" +
+	committed := "# Committed.\nencryptionsalt: v1:x\nconfig:\n  msk-serverless:clusterName: crypto-stream\n" +
+		"  msk-serverless:subnetIds: [subnet-1, subnet-2]\n" +
 		"  msk-serverless:tags:\n    Env: prod\n"
 	file := filepath.Join(s.Dir, "Pulumi.test.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(committed), 0o644))
@@ -48,14 +55,17 @@ func TestStackConfig(t *testing.T) {
 	assert.Contains(t, s.runs(t, []string{"STACK_CONFIG="}, "ci", "stack-config", "test"), "is used as committed")
 	assert.Equal(t, committed, s.read(t, "Pulumi.test.yaml"))
 
-	for _, secret := range []string{"config: [hidden", "hidden", "config: hidden", "other: hidden", "config: {}\n---\nconfig: {a: hidden}"} {
+	for _, secret := range []string{"config: [hidden", "hidden", "config: hidden", "other: hidden",
+		"config: {}\n---\nconfig: {a: hidden}"} {
 		out, code := s.mskctl(t, []string{"STACK_CONFIG=" + secret}, "ci", "stack-config", "test")
 		assert.Equal(t, 1, code, secret)
 		assert.NotContains(t, out, "hidden")
 		assert.Equal(t, committed, s.read(t, "Pulumi.test.yaml"))
 	}
 
-	secret := "config:\n  msk-serverless:subnetIds: [subnet-3]\n  msk-serverless:allowedAccountIds: [\"012345678901\"]\n  msk-serverless:tags:\n    Owner: hidden\n  msk-serverless:protect: true\n  msk-serverless:accessScope: 0123456701\n"
+	secret := "config:\n  msk-serverless:subnetIds: [subnet-3]\n" +
+		"  msk-serverless:allowedAccountIds: [\"012345678901\"]\n  msk-serverless:tags:\n    Owner: hidden\n" +
+		"  msk-serverless:protect: true\n  msk-serverless:accessScope: 0123456701\n"
 	out := s.runs(t, []string{"STACK_CONFIG=" + secret}, "ci", "stack-config", "test")
 	assert.Contains(t, out, "msk-serverless:allowedAccountIds")
 	assert.NotContains(t, out, "hidden")

@@ -38,7 +38,10 @@ func TestDrift(t *testing.T) {
 	s.AWS.Edit(func(a *aws.State) {
 		for _, g := range a.SecurityGroups {
 			if g.Name == "crypto-stream-brokers" {
-				g.Rules = append(g.Rules, &aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 9098, To: 9098, CIDR: "0.0.0.0/0"})
+				g.Rules = append(
+					g.Rules,
+					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 9098, To: 9098, CIDR: "0.0.0.0/0"},
+				)
 			}
 		}
 	})
@@ -169,7 +172,8 @@ func TestWrongUsageChangesNothing(t *testing.T) {
 		assert.Equal(t, 2, code, "mskctl %s: %s", args, out)
 	}
 	assert.Empty(t, s.Changes())
-	for _, command := range []string{"", "init", "preview", "plan", "apply", "drift", "destroy", "report", "ci fetch-plan"} {
+	for _, command := range []string{"", "init", "preview", "plan", "apply", "drift", "destroy", "report",
+		"ci fetch-plan"} {
 		out := s.runs(t, nil, append(strings.Fields(command), "-h")...)
 		if command != "" {
 			assert.Contains(t, out, "Example", command)

@@ -14,8 +14,8 @@ import (
 	"msk-serverless/internal/stacktest"
 )
 
-// mskctl runs mskctl as a workflow does, in the stack's folder, with env ("A=b") added to its environment. It returns all
-// that it prints, and its exit code.
+// mskctl runs mskctl as a workflow does, in the stack's folder, with env ("A=b") added to its environment. It returns
+// all that it prints, and its exit code.
 func (s *stack) mskctl(t *testing.T, env []string, args ...string) (string, int) {
 	t.Helper()
 	stdout, stderr, code := s.Mskctl(t, env, args...)
@@ -62,7 +62,11 @@ func TestPipelineAppliesThePlan(t *testing.T) {
 
 	s.Set(t, map[string]string{"logRetentionDays": "30"})
 	s.runs(t, onGitHub(), "plan", stacktest.Name)
-	assert.Contains(t, s.read(t, "plan", "summary.md"), "| **update** | `broker-logs` | `cloudwatch/logGroup` | `retentionInDays` `14` → `30` |")
+	assert.Contains(
+		t,
+		s.read(t, "plan", "summary.md"),
+		"| **update** | `broker-logs` | `cloudwatch/logGroup` | `retentionInDays` `14` → `30` |",
+	)
 	s.AWS.ResetCalls()
 	s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42")
 	assert.Equal(t, []string{"update aws:cloudwatch/logGroup:LogGroup broker-logs"}, s.Changes(), "that, and no more")
@@ -83,7 +87,13 @@ func TestPipelineRefusesForeignAndStalePlans(t *testing.T) {
 		assert.Contains(t, out, "refused: the plan"+why)
 		assert.Empty(t, s.Changes())
 	}
-	refuses(`'s repository is "acme/streams"`, onGitHub("GITHUB_REPOSITORY=mallory/streams"), stacktest.Name, "plan", "42")
+	refuses(
+		`'s repository is "acme/streams"`,
+		onGitHub("GITHUB_REPOSITORY=mallory/streams"),
+		stacktest.Name,
+		"plan",
+		"42",
+	)
 	refuses("'s commit is", onGitHub("GITHUB_SHA="+strings.Repeat("b2", 20)), stacktest.Name, "plan", "42")
 	refuses(`'s run is "42"`, onGitHub(), stacktest.Name, "plan", "43")
 
@@ -93,7 +103,12 @@ func TestPipelineRefusesForeignAndStalePlans(t *testing.T) {
 	require.NoError(t, initOther.Run())
 	refuses(`'s stack is "test"`, onGitHub(), "other", "plan", "42")
 
-	s.runs(t, onGitHub("GITHUB_WORKFLOW_REF=acme/streams/.github/workflows/test.yml@refs/pull/7/merge"), "plan", stacktest.Name)
+	s.runs(
+		t,
+		onGitHub("GITHUB_WORKFLOW_REF=acme/streams/.github/workflows/test.yml@refs/pull/7/merge"),
+		"plan",
+		stacktest.Name,
+	)
 	refuses(`'s workflow is ".github/workflows/test.yml"`, onGitHub(), stacktest.Name, "plan", "42")
 
 	s.runs(t, onGitHub(), "plan", stacktest.Name)
@@ -111,7 +126,10 @@ func TestPipelineRefusesUncommittedFiles(t *testing.T) {
 	s := newStack(t, configtest.With(nil))
 	git := func(args ...string) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com"}, args...)...)
+		cmd := exec.CommandContext(
+			t.Context(),
+			"git",
+			append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com"}, args...)...)
 		cmd.Dir = s.Dir
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -185,18 +203,31 @@ func TestPreviewSummaries(t *testing.T) {
 	assert.Contains(t, protected, "**Stopped, and nothing was changed:**")
 	assert.NotContains(t, protected, "error occurred")
 	assert.Contains(t, protected, "cluster (msk/serverlessCluster) is protected, and this would replace it.\n"+
-		"Take the change back; or, if the data may go, set protect to false, deploy that, and deploy this change afterwards.\n```",
+		"Take the change back; or, if the data may go, set protect to false, deploy that, "+
+		"and deploy this change afterwards.\n```",
 		"protection is named last")
 	s.Set(t, map[string]string{"clusterName": "crypto-stream", "protect": "false"})
-	assert.Contains(t, summary(0), "PROTECTION OFF: nothing would keep Pulumi from deleting or replacing `broker-logs`, `brokers`, `cluster` any more.")
+	assert.Contains(
+		t,
+		summary(0),
+		"PROTECTION OFF: nothing would keep Pulumi from deleting or replacing `broker-logs`, `brokers`, `cluster` any more.",
+	)
 
 	s.Up(t)
 	s.Set(t, map[string]string{"clusterName": "renamed"})
 	replaced := summary(0)
 	assert.Contains(t, replaced, "> [!CAUTION]\n> **DATA LOSS: this would replace the cluster.")
-	assert.Contains(t, replaced, "| **replace** | `cluster` | `msk/serverlessCluster` | `clusterName` `crypto-stream` → `renamed`")
+	assert.Contains(
+		t,
+		replaced,
+		"| **replace** | `cluster` | `msk/serverlessCluster` | `clusterName` `crypto-stream` → `renamed`",
+	)
 	assert.Contains(t, replaced, "`role` `crypto-stream-ap-south-1-collector` → `renamed-ap-south-1-collector`")
-	assert.Contains(t, replaced, "`policyArn` `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-producer` → known later")
+	assert.Contains(
+		t,
+		replaced,
+		"`policyArn` `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-producer` → known later",
+	)
 	assert.NotContains(t, replaced, "`dashboardBody` `", "what is long goes unquoted")
 	assert.Equal(t, 1, strings.Count(replaced, "`msk/serverlessCluster`"), "one line tells a replacement")
 

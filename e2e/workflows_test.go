@@ -98,7 +98,13 @@ func TestWorkflowsPinActions(t *testing.T) {
 			if strings.HasPrefix(use[1], "./") {
 				continue
 			}
-			assert.Regexp(t, pinned, use[1], "%s: an action is pinned by its commit, and says which version that is", file)
+			assert.Regexp(
+				t,
+				pinned,
+				use[1],
+				"%s: an action is pinned by its commit, and says which version that is",
+				file,
+			)
 		}
 	}
 }
@@ -120,10 +126,22 @@ func TestWorkflowPermissions(t *testing.T) {
 			deploys := id == "apply.yml apply" || id == "destroy.yml destroy"
 			inAWS := slices.ContainsFunc(j.Steps, func(s step) bool { return s.Uses == "./.github/actions/stack" })
 			assert.Equal(t, deploys, j.uses(deployRole), "%s: only apply and destroy take the deploy role", id)
-			assert.Equal(t, inAWS && !deploys, j.uses("AWS_PREVIEW_ROLE_ARN"), "%s: others look with the role that only reads", id)
+			assert.Equal(
+				t,
+				inAWS && !deploys,
+				j.uses("AWS_PREVIEW_ROLE_ARN"),
+				"%s: others look with the role that only reads",
+				id,
+			)
 			switch {
 			case deploys:
-				assert.Equal(t, "${{ inputs.stack }}", j.Environment, "%s: in the environment that asks for approval", id)
+				assert.Equal(
+					t,
+					"${{ inputs.stack }}",
+					j.Environment,
+					"%s: in the environment that asks for approval",
+					id,
+				)
 			case inAWS:
 				assert.Regexp(t, `^\$\{\{ (inputs|matrix)\.stack \}\}-preview$`, j.Environment, id)
 			default:
@@ -136,7 +154,13 @@ func TestWorkflowPermissions(t *testing.T) {
 				}
 			}
 			assert.Equal(t, mayWrite[id], writes, id)
-			assert.Equal(t, inAWS, j.Permissions["id-token"] == "write", "%s: who needs AWS, and nobody else, gets an OIDC token", id)
+			assert.Equal(
+				t,
+				inAWS,
+				j.Permissions["id-token"] == "write",
+				"%s: who needs AWS, and nobody else, gets an OIDC token",
+				id,
+			)
 			assert.True(t, j.Timeout > 0 || j.Uses != "", "%s: a job ends", id)
 		}
 	}
@@ -149,7 +173,14 @@ func TestWorkflowsAreSafe(t *testing.T) {
 	for file, w := range workflows(t) {
 		for name, j := range w.Jobs {
 			for _, s := range j.Steps {
-				assert.NotContains(t, s.Run, "${{", "%s %s: an expression in a script is a way in for its value", file, name)
+				assert.NotContains(
+					t,
+					s.Run,
+					"${{",
+					"%s %s: an expression in a script is a way in for its value",
+					file,
+					name,
+				)
 				if strings.HasPrefix(s.Uses, "actions/checkout@") {
 					assert.Equal(t, "false", s.With["persist-credentials"], "%s %s", file, name)
 				}

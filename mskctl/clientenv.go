@@ -17,8 +17,8 @@ const (
 type clientEnvCmd struct {
 	stackArg
 	Role   string `required:"" enum:"collector,consumer" placeholder:"ROLE" help:"Either collector or consumer."`
-	Team   string `placeholder:"TEAM" help:"Team of consumers with lists of its own in consumerTeams."`
-	Format string `default:"env" enum:"env,properties,json,user-data" help:"One of ${enum}."`
+	Team   string `placeholder:"TEAM" help:"Team of consumers with its own lists in consumerTeams."`
+	Format string `enum:"env,properties,json,user-data" default:"env" help:"One of ${enum}."`
 }
 
 // Help returns the details of mskctl client-env --help.

@@ -19,9 +19,9 @@ type commentCmd struct {
 
 // Help returns the details of mskctl ci comment --help.
 func (commentCmd) Help() string {
-	return `Updates the comment that this command made before, or makes it. A stack without a summary is named as missing. Long
-summaries are shortened, warnings first. If the token may not comment, as on pull requests from forks and from Dependabot,
-the text goes to the job's page. Needs GH_TOKEN.
+	return `Updates the comment that this command made before, or makes it. A stack without a summary is named as missing.
+Long summaries are shortened, warnings first. If the token may not comment, as on pull requests from forks and from
+Dependabot, the text goes to the job's page. Needs GH_TOKEN.
 
 Example: mskctl ci comment 7 summaries dev prod`
 }

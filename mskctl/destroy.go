@@ -12,8 +12,8 @@ type destroyCmd struct {
 
 // Help returns the details of mskctl destroy --help.
 func (destroyCmd) Help() string {
-	return `Deletes the cluster with all data, and everything else in the stack. After a failure, run it again: it continues
-where it stopped. If you give up instead, the next deployment protects again what is left.
+	return `Deletes the cluster with all data, and everything else in the stack. After a failure, run it again: it
+continues where it stopped. If you give up instead, the next deployment protects again what is left.
 
 Example: mskctl destroy dev dev`
 }
@@ -32,8 +32,8 @@ func (c *destroyCmd) Run(s *session) error {
 			fmt.Fprintln(s.stdout, "unprotecting", r.URN)
 		}
 	}
-	// Only in the state: deploying protect=false would first carry out whatever else isn't deployed yet, and couldn't if the
-	// program fails.
+	// Only in the state: deploying protect=false would first carry out whatever else isn't deployed yet, and couldn't
+	// if the program fails.
 	if err := s.stream(c.Stack, "state", "unprotect", "--all", "--yes"); err != nil {
 		return quietExit(err)
 	}

@@ -16,8 +16,8 @@ type driftCmd struct {
 
 // Help returns the details of mskctl drift --help.
 func (driftCmd) Help() string {
-	return `Compares AWS with the stack's state and program and changes neither. Writes summary.md, preview.json and the exit
-code, in the file code, into the folder:
+	return `Compares AWS with the stack's state and program and changes neither. Writes summary.md, preview.json and the
+exit code, in the file code, into the folder:
 
    0  nothing drifted
    1  the comparison failed
@@ -135,8 +135,8 @@ func failedComparison(stack string, err error) comparison {
 	return comparison{code, err.Error(), r}
 }
 
-// driftCode returns the exit code for a comparison, and what to say about it. Pulumi's own exit code doesn't tell changes
-// from errors.
+// driftCode returns the exit code for a comparison, and what to say about it. Pulumi's own exit code doesn't tell
+// changes from errors.
 func driftCode(r *report, clusterGone bool) (code int, said string) {
 	failed := slices.ContainsFunc(r.Diagnostics, func(d diagnostic) bool { return d.Severity == "error" })
 	switch {

@@ -17,14 +17,15 @@ import (
 // fetchPlanCmd downloads a plan.
 type fetchPlanCmd struct {
 	Stack string `arg:"" help:"Stack of the plan."`
-	RunID int64  `arg:"" name:"run" help:"Number of the run of the workflow plan: the last part of its address."`
+	RunID int64  `arg:"" help:"Number of the run of the workflow plan: the last part of its address." name:"run"`
 	Dir   string `arg:"" help:"Folder for the plan."`
 }
 
 // Help returns the details of mskctl ci fetch-plan --help.
 func (fetchPlanCmd) Help() string {
-	return `What the run was is GitHub's word, not the plan's: refuses a run of another repository, a fork, another workflow,
-branch or commit, and a run that failed or has not ended. Needs GH_TOKEN, which may read the repository's actions.
+	return `What the run was is GitHub's word, not the plan's: refuses a run of another repository, a fork, another
+workflow, branch or commit, and a run that failed or has not ended. Needs GH_TOKEN, which may read the
+repository's actions.
 
 Example: mskctl ci fetch-plan prod 1234567890 plan`
 }
@@ -91,7 +92,12 @@ func (r repository) artifact(s *session, run int64, name string) ([]byte, error)
 		}
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("run %d has %d artifacts named %s, and must have 1: make a new plan", run, len(found), name)
+		return nil, fmt.Errorf(
+			"run %d has %d artifacts named %s, and must have 1: make a new plan",
+			run,
+			len(found),
+			name,
+		)
 	}
 	address, _, err := r.client.Actions.DownloadArtifact(s.ctx, r.owner, r.name, found[0], 3)
 	if err != nil {

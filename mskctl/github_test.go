@@ -76,15 +76,19 @@ func TestComment(t *testing.T) {
 	const comments = "/repos/acme/streams/issues/7/comments"
 	comment := []string{"ci", "comment", "7", "summaries", "dev", "prod"}
 
-	g := &fakeGitHub{answers: map[string]string{comments: `[{"id":1,"user":{"login":"mallory"},"body":"<!-- previews -->"}]`}}
+	g := &fakeGitHub{
+		answers: map[string]string{comments: `[{"id":1,"user":{"login":"mallory"},"body":"<!-- previews -->"}]`},
+	}
 	out, code := g.mskctl(t, dir, nil, comment...)
 	require.Zero(t, code, out)
 	require.Len(t, g.changes, 1)
 	assert.Contains(t, g.changes[0], "POST "+comments)
 	assert.Contains(t, g.changes[0], "### Preview of `dev`\\n\\n### Preview of `prod`")
 
-	g = &fakeGitHub{answers: map[string]string{comments: `[{"id":1,"user":{"login":"github-actions[bot]"},"body":"hello"},
-		{"id":2,"user":{"login":"github-actions[bot]"},"body":"<!-- previews -->\nold"}]`}}
+	g = &fakeGitHub{
+		answers: map[string]string{comments: `[{"id":1,"user":{"login":"github-actions[bot]"},"body":"hello"},
+		{"id":2,"user":{"login":"github-actions[bot]"},"body":"<!-- previews -->\nold"}]`},
+	}
 	out, code = g.mskctl(t, dir, nil, append(comment, "staging")...)
 	require.Zero(t, code, out)
 	require.Len(t, g.changes, 1)
@@ -176,7 +180,8 @@ func zipped(t *testing.T, files ...string) string {
 
 func TestFetchPlan(t *testing.T) {
 	t.Parallel()
-	const runs, one = "/repos/acme/streams/actions/runs/42", `{"artifacts":[{"id":1,"name":"plan-dev"},{"id":2,"name":"plan-prod"}]}`
+	const runs, one = "/repos/acme/streams/actions/runs/42",
+		`{"artifacts":[{"id":1,"name":"plan-dev"},{"id":2,"name":"plan-prod"}]}`
 	for _, c := range []struct {
 		name      string
 		change    map[string]any
@@ -186,15 +191,18 @@ func TestFetchPlan(t *testing.T) {
 	}{
 		{"good", nil, one, []string{"plan.json", "metadata.json", "summary.md"}, ""},
 		{"repository", map[string]any{"repository": map[string]any{"full_name": "m/s"}}, one, nil, `its repository is "m/s"`},
-		{"fork", map[string]any{"head_repository": map[string]any{"full_name": "m/s"}}, one, nil, `source repository is "m/s"`},
-		{"workflow", map[string]any{"path": ".github/workflows/test.yml@main"}, one, nil, `its workflow is ".github/workflows/test`},
+		{"fork", map[string]any{"head_repository": map[string]any{"full_name": "m/s"}}, one, nil,
+			`source repository is "m/s"`},
+		{"workflow", map[string]any{"path": ".github/workflows/test.yml@main"}, one, nil,
+			`its workflow is ".github/workflows/test`},
 		{"branch", map[string]any{"head_branch": "feature"}, one, nil, `its branch is "feature", not "main"`},
 		{"commit", map[string]any{"head_sha": strings.Repeat("b2", 20)}, one, nil, `its commit is "b2`},
 		{"failed", map[string]any{"conclusion": "failure"}, one, nil, `its conclusion is "failure", not "success"`},
 		{"running", map[string]any{"conclusion": nil}, one, nil, `its conclusion is "", not "success"`},
 		{"event", map[string]any{"event": "pull_request"}, one, nil, "it was triggered by pull_request"},
 		{"no artifact", nil, `{"artifacts":[{"id":1,"name":"plan-dev"}]}`, nil, "has 0 artifacts named plan-prod"},
-		{"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil, "has 2 artifacts"},
+		{"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil,
+			"has 2 artifacts"},
 		{"foreign file", nil, one, []string{"plan.json", "../Pulumi.yaml"}, "a file that no plan has"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 type importFileCmd struct {
 	stackArg
 	Terraform string   `arg:"" name:"terraform.json" help:"What terraform show -json prints of the state."`
-	Import    string   `arg:"" name:"import.json" help:"What pulumi preview --import-file writes."`
-	Create    []string `sep:"none" placeholder:"ENTRY" help:"Entry without an object in AWS; can be repeated."`
+	Import    string   `arg:"" name:"import.json"    help:"What pulumi preview --import-file writes."`
+	Create    []string `placeholder:"ENTRY" sep:"none" help:"Entry without an object in AWS; can be repeated."`
 }
 
 // Help returns the details of mskctl import-file --help.

@@ -20,8 +20,8 @@ type initCmd struct{ stackArg }
 
 // Help returns the details of mskctl init --help.
 func (initCmd) Help() string {
-	return `Checks the state backend, the stack, its secrets provider, and whether the credentials belong to an allowed account
-and don't assume the deploy role twice. Changes nothing, and says what to do about each check that fails.
+	return `Checks the state backend, the stack, its secrets provider, and whether the credentials belong to an allowed
+account and don't assume the deploy role twice. Changes nothing, and says what to do about each check that fails.
 
 Example: mskctl init prod`
 }
@@ -130,8 +130,11 @@ type identity struct{ account, arn string }
 func (c *initCmd) checkCredentials(s *session) (string, error) {
 	who, err := s.identity()
 	if err != nil {
-		return "", &remedied{err, "get credentials for AWS; on GitHub, check the environment's AWS_*_ROLE_ARN and that role's " +
-			"trust policy"}
+		return "", &remedied{
+			err,
+			"get credentials for AWS; on GitHub, check the environment's AWS_*_ROLE_ARN and that role's " +
+				"trust policy",
+		}
 	}
 	role, allowed, err := s.identitySettings(c.Stack)
 	if err != nil {
@@ -184,8 +187,14 @@ func (who identity) check(role string, allowed []string, stack string) error {
 		name := role[strings.LastIndex(role, "/")+1:]
 		if account == who.account && strings.Contains(who.arn, ":assumed-role/"+name+"/") {
 			return &remedied{
-				fmt.Errorf("the credentials are already those of %s, and assumeRoleArn would have the provider assume it again", role),
-				fmt.Sprintf("remove assumeRoleArn from Pulumi.%s.yaml and from STACK_CONFIG, or use the credentials of another role", stack),
+				fmt.Errorf(
+					"the credentials are already those of %s, and assumeRoleArn would have the provider assume it again",
+					role,
+				),
+				fmt.Sprintf(
+					"remove assumeRoleArn from Pulumi.%s.yaml and from STACK_CONFIG, or use the credentials of another role",
+					stack,
+				),
 			}
 		}
 	}

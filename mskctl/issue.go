@@ -17,8 +17,8 @@ type issueCmd struct {
 
 // Help returns the details of mskctl ci issue --help.
 func (issueCmd) Help() string {
-	return `Opens or updates the issue if something drifted or the comparison failed, and closes it if nothing drifted. Leaves it
-alone if a deployment was running. Needs GH_TOKEN.
+	return `Opens or updates the issue if something drifted or the comparison failed, and closes it if nothing drifted.
+Leaves it alone if a deployment was running. Needs GH_TOKEN.
 
 Example: mskctl ci issue prod drift`
 }
@@ -101,7 +101,13 @@ func (r repository) closeIssue(s *session, number int) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = r.client.Issues.Edit(s.ctx, r.owner, r.name, number, &github.IssueRequest{State: &state, StateReason: &reason})
+	_, _, err = r.client.Issues.Edit(
+		s.ctx,
+		r.owner,
+		r.name,
+		number,
+		&github.IssueRequest{State: &state, StateReason: &reason},
+	)
 	fmt.Fprintf(s.stdout, "closed #%d\n", number)
 	return err
 }

@@ -25,7 +25,7 @@ type cli struct {
 	Report     reportCmd     `cmd:"" help:"Print a stack's outputs as Markdown."`
 	ClientEnv  clientEnvCmd  `cmd:"" help:"Print the settings that a client of a deployed stack needs."`
 	ImportFile importFileCmd `cmd:"" help:"Fill in what Pulumi has to import of a Terraform stack."`
-	CI         ciCmd         `cmd:"" name:"ci" help:"What only GitHub Actions needs."`
+	CI         ciCmd         `cmd:"" help:"What only GitHub Actions needs."                                    name:"ci"`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
@@ -53,8 +53,14 @@ func main() {
 // run runs mskctl with the arguments and returns its exit code.
 func run(args []string, s *session) int {
 	helped := false
-	parser, err := kong.New(&cli{}, kong.Name("mskctl"), kong.Description(description), kong.Writers(s.stdout, s.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(int) { helped = true }))
+	parser, err := kong.New(
+		&cli{},
+		kong.Name("mskctl"),
+		kong.Description(description),
+		kong.Writers(s.stdout, s.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(int) { helped = true }),
+	)
 	if err != nil {
 		return s.fail(err)
 	}
@@ -97,7 +103,11 @@ func helpInPlace(node *kong.Node, args []string) error {
 	for _, arg := range args[:i] {
 		next := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == arg })
 		if next < 0 {
-			return fmt.Errorf("%s after %q: write it right after the command's name, and nothing behind it", args[i], arg)
+			return fmt.Errorf(
+				"%s after %q: write it right after the command's name, and nothing behind it",
+				args[i],
+				arg,
+			)
 		}
 		node = node.Children[next]
 	}

@@ -54,7 +54,13 @@ func (c *planCmd) Run(s *session) error {
 		return err
 	}
 	made.State = st.digest
-	r, err := s.preview(c.Stack, "Plan", made.Commit, deployedConfigured, "--save-plan="+filepath.Join(dir, "plan.json"))
+	r, err := s.preview(
+		c.Stack,
+		"Plan",
+		made.Commit,
+		deployedConfigured,
+		"--save-plan="+filepath.Join(dir, "plan.json"),
+	)
 	if err != nil {
 		return err
 	}
@@ -93,13 +99,13 @@ func (s *session) metadata(stack string) (metadata, error) {
 type applyCmd struct {
 	stackArg
 	Dir   string `arg:"" help:"Folder with the plan."`
-	RunID string `arg:"" name:"run" optional:"" default:"local" help:"Number of the workflow run that made the plan."`
+	RunID string `arg:"" help:"Number of the workflow run that made the plan." name:"run" optional:"" default:"local"`
 }
 
 // Help returns the details of mskctl apply --help.
 func (applyCmd) Help() string {
-	return `Refuses a plan of another repository, workflow, run, commit or stack, a plan made from files that weren't committed,
-and a plan older than the stack's last change.
+	return `Refuses a plan of another repository, workflow, run, commit or stack, a plan made from files that weren't
+committed, and a plan older than the stack's last change.
 
 Example: mskctl apply prod plan`
 }
@@ -129,7 +135,10 @@ func (c *applyCmd) Run(s *session) error {
 		for _, r := range refusals {
 			fmt.Fprintln(s.stderr, "refused:", r)
 		}
-		return fmt.Errorf("nothing was changed; make a new plan with `mskctl plan %s`, or the workflow \"plan\"", c.Stack)
+		return fmt.Errorf(
+			"nothing was changed; make a new plan with `mskctl plan %s`, or the workflow \"plan\"",
+			c.Stack,
+		)
 	}
 	// `up` previews first, and the preview checks the plan before anything changes: never skip it.
 	return quietExit(s.stream(c.Stack, "up", "--yes", "--plan="+filepath.Join(dir, "plan.json"), "--suppress-outputs"))

@@ -15,7 +15,7 @@ type previewCmd struct {
 	stackArg
 	Dir    string `default:"preview" help:"Folder for the report."`
 	Title  string `default:"Preview" help:"Heading of the summary."`
-	Commit string `env:"COMMIT" help:"Commit that the summary names."`
+	Commit string `                  help:"Commit that the summary names." env:"COMMIT"`
 }
 
 // Help returns the details of mskctl preview --help.
@@ -47,8 +47,8 @@ type report struct {
 	exit    int
 }
 
-// preview runs `pulumi preview` with the flags. Its error means that nothing is known; a preview that Pulumi refused is a
-// report whose exit code isn't 0.
+// preview runs `pulumi preview` with the flags. Its error means that nothing is known; a preview that Pulumi refused is
+// a report whose exit code isn't 0.
 func (s *session) preview(stack, title, commit string, sides [2]string, flags ...string) (*report, error) {
 	cmd := s.cli(stack, append([]string{"preview", "--json"}, flags...)...)
 	var stdout, stderr bytes.Buffer

@@ -37,8 +37,8 @@ type diagnostic struct {
 	Severity string `json:"severity"`
 }
 
-// decodePreview reads the output of a preview, which must be exactly one JSON object. A preview that succeeded must also
-// have steps: there is at least one, for the stack itself.
+// decodePreview reads the output of a preview, which must be exactly one JSON object. A preview that succeeded must
+// also have steps: there is at least one, for the stack itself.
 func decodePreview(out []byte, succeeded bool) (*preview, error) {
 	var p preview
 	d := json.NewDecoder(bytes.NewReader(out))
@@ -74,8 +74,8 @@ func (p *preview) changes() []step {
 
 var protection = regexp.MustCompile(`unable to (\w+) resource "([^"]+)"\s+as it is currently marked for protection`)
 
-// errors returns what kept Pulumi from going on, in plain words, the protection of resources last: it is what the reader
-// has to decide about.
+// errors returns what kept Pulumi from going on, in plain words, the protection of resources last: it is what the
+// reader has to decide about.
 func (p *preview) errors() []string {
 	var others, protections []string
 	for _, d := range p.Diagnostics {
@@ -85,20 +85,28 @@ func (p *preview) errors() []string {
 		case d.Severity != "error" || text == "":
 		case refused != nil:
 			kind, name := step{URN: refused[2]}.resource()
-			protections = append(protections, fmt.Sprintf("%s (%s) is protected, and this would %s it.", name, kind, refused[1]))
+			protections = append(
+				protections,
+				fmt.Sprintf("%s (%s) is protected, and this would %s it.", name, kind, refused[1]),
+			)
 		default:
 			others = append(others, text)
 		}
 	}
 	if len(protections) > 0 {
-		protections = append(protections, "Take the change back; or, if the data may go, set protect to false, deploy that, "+
-			"and deploy this change afterwards.")
+		protections = append(
+			protections,
+			"Take the change back; or, if the data may go, set protect to false, deploy that, "+
+				"and deploy this change afterwards.",
+		)
 	}
 	return append(others, protections...)
 }
 
-var wrapping = regexp.MustCompile(`(?m)^\s*(error: )?(an unhandled error occurred: program failed: *|\d+ errors? occurred:|` +
-	`preview failed|update failed|program exited with non-zero exit code: \d+)\s*$\n?`)
+var wrapping = regexp.MustCompile(
+	`(?m)^\s*(error: )?(an unhandled error occurred: program failed: *|\d+ errors? occurred:|` +
+		`preview failed|update failed|program exited with non-zero exit code: \d+)\s*$\n?`,
+)
 
 // plainError returns an error message of Pulumi without what the engine and the SDK wrap around it.
 func plainError(text string) string {

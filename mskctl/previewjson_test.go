@@ -43,7 +43,8 @@ func TestPlainError(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{
 		"error: no stack named 'x' found\n": "no stack named 'x' found",
-		"error: an unhandled error occurred: program failed: \n1 error occurred:\n\t* the configuration has errors:\n  * a: b\n\n"://
+		"error: an unhandled error occurred: program failed: \n1 error occurred:\n" +
+			"\t* the configuration has errors:\n  * a: b\n\n": //
 		"the configuration has errors:\n  * a: b",
 		"error: preview failed\n": "",
 		"":                        "",
@@ -65,8 +66,8 @@ func markdownOf(t *testing.T, report string, errors ...string) string {
 	return summarize("Preview", "s", "", deployedConfigured, p, errors).markdown()
 }
 
-// No configuration deletes the cluster and keeps the stack, so this report is written by hand. It also has a replacement
-// without a reason.
+// No configuration deletes the cluster and keeps the stack, so this report is written by hand. It also has a
+// replacement without a reason.
 func TestSummaryOfDeletion(t *testing.T) {
 	t.Parallel()
 	text := markdownOf(t, `{"steps": [

@@ -102,8 +102,8 @@ func (s *session) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-// command returns a command that runs in the project's folder. On cancellation it is interrupted and not killed, so that
-// Pulumi can end cleanly.
+// command returns a command that runs in the project's folder. On cancellation it is interrupted and not killed, so
+// that Pulumi can end cleanly.
 func (s *session) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.ctx, name, args...)
 	cmd.Dir = s.dir
@@ -111,8 +111,8 @@ func (s *session) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// cli returns the Pulumi CLI with the arguments, on the stack unless that is empty. Its output can be parsed: no streaming,
-// no update notice.
+// cli returns the Pulumi CLI with the arguments, on the stack unless that is empty. Its output can be parsed: no
+// streaming, no update notice.
 func (s *session) cli(stack string, args ...string) *exec.Cmd {
 	name := "pulumi"
 	if _, err := exec.LookPath(name); err != nil {
@@ -192,8 +192,8 @@ func (s *session) export(stack string) (state, error) {
 	return st, nil
 }
 
-// sourceCommit returns the commit that is checked out, with -dirty behind it if any file differs from it or is not in it.
-// On GitHub a checkout is clean, except for what the workflow puts into the stack's file.
+// sourceCommit returns the commit that is checked out, with -dirty behind it if any file differs from it or is not in
+// it. On GitHub a checkout is clean, except for what the workflow puts into the stack's file.
 func (s *session) sourceCommit() (string, error) {
 	if sha := s.getenv("GITHUB_SHA"); sha != "" {
 		return sha, nil

@@ -18,9 +18,9 @@ type stackConfigCmd struct {
 
 // Help returns the details of mskctl ci stack-config --help.
 func (stackConfigCmd) Help() string {
-	return `Merges the YAML in the variable STACK_CONFIG, which is written like a stack's file, into Pulumi.<stack>.yaml of this
-checkout: maps key by key, while a list or a value replaces the committed one. Without STACK_CONFIG, the committed file is
-used. Prints the names of keys and no value.
+	return `Merges the YAML in the variable STACK_CONFIG, which is written like a stack's file, into Pulumi.<stack>.yaml of
+this checkout: maps key by key, while a list or a value replaces the committed one. Without STACK_CONFIG, the committed
+file is used. Prints the names of keys and no value.
 
 Example: mskctl ci stack-config prod`
 }
@@ -68,8 +68,8 @@ func (c *stackConfigCmd) Run(s *session) error {
 	return nil
 }
 
-// stackFile parses one YAML document with a map under config. Values keep the way they are written, so that nothing that
-// looks like a number changes.
+// stackFile parses one YAML document with a map under config. Values keep the way they are written, so that nothing
+// that looks like a number changes.
 func stackFile(doc []byte) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(doc))
 	var root, second yaml.Node

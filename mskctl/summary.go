@@ -102,12 +102,18 @@ func (p *preview) dangers() []string {
 		}
 	}
 	if verb != "" {
-		dangers = append(dangers, "DATA LOSS: this would "+verb+" the cluster. All of its topics, records and consumer "+
-			"offsets would be lost for good.")
+		dangers = append(
+			dangers,
+			"DATA LOSS: this would "+verb+" the cluster. All of its topics, records and consumer "+
+				"offsets would be lost for good.",
+		)
 	}
 	if created && p.hasResources() {
-		dangers = append(dangers, "DATA LOSS, unless the first deployment broke off: the stack has resources but no cluster, "+
-			"and a new one would be empty.")
+		dangers = append(
+			dangers,
+			"DATA LOSS, unless the first deployment broke off: the stack has resources but no cluster, "+
+				"and a new one would be empty.",
+		)
 	}
 	if len(unprotected) > 0 {
 		dangers = append(dangers, "PROTECTION OFF: nothing would keep Pulumi from deleting or replacing "+

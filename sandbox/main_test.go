@@ -11,47 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEnviron(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		inherited []string
-		want      map[string]string
-		gone      []string
-	}{
-		"bare": {
-			[]string{"PATH=/usr/bin"},
-			map[string]string{
-				"PATH": "/repo/bin:/usr/bin", "PULUMI_DEBUG_PROVIDERS": "aws:1234", "PULUMI_CONFIG_PASSPHRASE": "",
-				"PULUMI_BACKEND_URL": "file:///repo/.sandbox/state", "GOFLAGS": "-buildvcs=false",
-				"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "PULUMI_SKIP_UPDATE_CHECK": "true",
-				"PULUMI_OPTION_GENERATE_CODE": "false",
-			},
-			nil,
-		},
-		"of a Pulumi user with an AWS account": {
-			[]string{
-				"PATH=/usr/bin", "HOME=/root", "PULUMI_HOME=/p", "PULUMI_ACCESS_TOKEN=pul-1", "PULUMI_BACKEND_URL=s3://x",
-				"PULUMI_STACK=prod", "PULUMI_CONFIG_PASSPHRASE_FILE=/x", "AWS_PROFILE=prod", "AWS_REGION=eu-west-1",
-			},
-			map[string]string{"HOME": "/root", "PULUMI_HOME": "/p", "PULUMI_BACKEND_URL": "file:///repo/.sandbox/state"},
-			[]string{"PULUMI_ACCESS_TOKEN", "PULUMI_STACK", "PULUMI_CONFIG_PASSPHRASE_FILE", "AWS_PROFILE", "AWS_REGION"},
-		},
-		"with Go flags":     {[]string{"GOFLAGS=-mod=mod"}, map[string]string{"GOFLAGS": "-mod=mod -buildvcs=false"}, nil},
-		"with the flag set": {[]string{"GOFLAGS=-buildvcs=true"}, map[string]string{"GOFLAGS": "-buildvcs=true"}, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := environ(c.inherited, "/repo", "aws:1234")
-			for k, v := range c.want {
-				assert.Equal(t, v, got[k], k)
-			}
-			for _, k := range c.gone {
-				assert.NotContains(t, got, k)
-			}
-		})
-	}
-}
-
 func TestVPCs(t *testing.T) {
 	t.Parallel()
 	for in, n := range map[string]int{"": 0, "vpc-1:subnet-1,subnet-2": 1, "vpc-1:subnet-1; vpc-2:subnet-2;": 2} {
@@ -77,7 +36,14 @@ func TestRun(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.yaml"), nil, 0o644))
 	require.NoError(t, os.Mkdir(filepath.Join(root, "bin"), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(root, "bin", "ours"), []byte("#!/bin/sh\necho \"$PULUMI_DEBUG_PROVIDERS\" >\"$1\"; exit 7\n"), 0o755))
+	require.NoError(
+		t,
+		os.WriteFile(
+			filepath.Join(root, "bin", "ours"),
+			[]byte("#!/bin/sh\necho \"$PULUMI_DEBUG_PROVIDERS\" >\"$1\"; exit 7\n"),
+			0o755,
+		),
+	)
 	out := filepath.Join(root, "out")
 	code, err := run([]string{"ours", out})
 	require.NoError(t, err)
@@ -95,7 +61,7 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, 128+9, code)
 }
 
-// TestSignals: what is sent to us reaches the command.
+// TestSignals sends a signal to this process and sees the command get it.
 func TestSignals(t *testing.T) {
 	ready := filepath.Join(t.TempDir(), "ready")
 	require.NoError(t, syscall.Mkfifo(ready, 0o600))
@@ -103,7 +69,10 @@ func TestSignals(t *testing.T) {
 		_, _ = os.ReadFile(ready) // until the command has set its trap
 		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	}()
-	code, err := pass([]string{"sh", "-c", `trap "exit 9" TERM; echo >"$0"; while :; do sleep 0.05; done`, ready}, map[string]string{"PATH": os.Getenv("PATH")})
+	code, err := pass(
+		[]string{"sh", "-c", `trap "exit 9" TERM; echo >"$0"; while :; do sleep 0.05; done`, ready},
+		[]string{"PATH=" + os.Getenv("PATH")},
+	)
 	require.NoError(t, err)
 	assert.Equal(t, 9, code)
 }

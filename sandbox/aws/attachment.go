@@ -9,7 +9,11 @@ import (
 // An attachment's id is what it is imported by: the role's name, a slash, and the policy's ARN.
 var attachmentType = &resourceType{
 	title: "IAM Role Policy Attachment", service: "IAM",
-	apis: map[Operation]string{Create: "AttachRolePolicy", Read: "ListAttachedRolePolicies", Delete: "DetachRolePolicy"},
+	apis: map[Operation]string{
+		Create: "AttachRolePolicy",
+		Read:   "ListAttachedRolePolicies",
+		Delete: "DetachRolePolicy",
+	},
 	props: map[string]prop{
 		"role":      {shape: text, required: true, replaces: true},
 		"policyArn": {shape: text, required: true, replaces: true, rule: arnRule},
@@ -43,7 +47,11 @@ var attachmentType = &resourceType{
 // Its creation and update attach what is missing and detach the rest; its deletion does nothing.
 var exclusiveType = &resourceType{
 	title: "IAM Role Policy Attachments Exclusive", service: "IAM",
-	apis: map[Operation]string{Create: "AttachRolePolicy", Read: "ListAttachedRolePolicies", Update: "AttachRolePolicy"},
+	apis: map[Operation]string{
+		Create: "AttachRolePolicy",
+		Read:   "ListAttachedRolePolicies",
+		Update: "AttachRolePolicy",
+	},
 	props: map[string]prop{
 		"roleName":   {shape: text, required: true, replaces: true},
 		"policyArns": {shape: set, required: true, of: &prop{shape: text}},
@@ -67,7 +75,11 @@ func (r *request) attach(role *Role, arns []string) error {
 	arns = slices.Compact(arns)
 	for _, a := range arns {
 		if _, ok := r.state.policy(a); !ok {
-			return &Error{Status: 404, Code: "NoSuchEntity", Message: fmt.Sprintf("Policy %s does not exist or is not attachable.", a)}
+			return &Error{
+				Status:  404,
+				Code:    "NoSuchEntity",
+				Message: fmt.Sprintf("Policy %s does not exist or is not attachable.", a),
+			}
 		}
 	}
 	if len(arns) > 10 && len(arns) > len(role.Attached) {

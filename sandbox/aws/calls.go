@@ -46,8 +46,18 @@ func (t *resourceType) explain(operation Operation, label string, err error) err
 	if t.service == "EC2" { // its errors have no types of their own in the SDK
 		api = "api error "
 	}
-	return fmt.Errorf("%s %s (%s): operation error %s: %s, https response error StatusCode: %d, RequestID: 00000000-0000-0000-0000-000000000000, %s%w",
-		doing, t.title, label, t.service, t.apis[operation], e.Status, api, err)
+	return fmt.Errorf(
+		"%s %s (%s): operation error %s: %s, https response error StatusCode: %d, "+
+			"RequestID: 00000000-0000-0000-0000-000000000000, %s%w",
+		doing,
+		t.title,
+		label,
+		t.service,
+		t.apis[operation],
+		e.Status,
+		api,
+		err,
+	)
 }
 
 func (p *provider) Create(_ context.Context, req plugin.CreateRequest) (plugin.CreateResponse, error) {
@@ -79,7 +89,11 @@ func (p *provider) Create(_ context.Context, req plugin.CreateRequest) (plugin.C
 	if err = t.explain(Create, label, err); err != nil {
 		return plugin.CreateResponse{}, initFailed(err, id, in)
 	}
-	return plugin.CreateResponse{ID: resource.ID(id), Properties: properties(t.settle(out, in)), Status: resource.StatusOK}, nil
+	return plugin.CreateResponse{
+		ID:         resource.ID(id),
+		Properties: properties(t.settle(out, in)),
+		Status:     resource.StatusOK,
+	}, nil
 }
 
 // initFailed tells the engine of an object that exists though its creation failed. Of such a one the provider knows the

@@ -12,13 +12,19 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// checkInputs refuses what the provider refuses before it calls AWS: unknown, missing and mistyped properties, and values
-// out of range. It fills in defaults and the name.
+// checkInputs refuses what the provider refuses before it calls AWS: unknown, missing and mistyped properties, and
+// values out of range. It fills in defaults and the name.
 func (p *provider) checkInputs(k *resourceType, req plugin.CheckRequest) plugin.CheckResponse {
 	news := resource.PropertyMap{}
 	var failures []plugin.CheckFailure
 	fail := func(path, format string, args ...any) {
-		failures = append(failures, plugin.CheckFailure{Property: resource.PropertyKey(path), Reason: path + ": " + fmt.Sprintf(format, args...)})
+		failures = append(
+			failures,
+			plugin.CheckFailure{
+				Property: resource.PropertyKey(path),
+				Reason:   path + ": " + fmt.Sprintf(format, args...),
+			},
+		)
 	}
 	for key, v := range req.News {
 		if _, ok := k.props[string(key)]; !ok && !strings.HasPrefix(string(key), "__") {

@@ -19,9 +19,19 @@ type Alarm struct {
 // Dashboards and alarms are put: one of the same name is overwritten, not refused (PutDashboard, PutMetricAlarm).
 var dashboardType = &resourceType{
 	title: "CloudWatch Dashboard", service: "CloudWatch",
-	apis: map[Operation]string{Create: "PutDashboard", Read: "GetDashboard", Update: "PutDashboard", Delete: "DeleteDashboards"},
+	apis: map[Operation]string{
+		Create: "PutDashboard",
+		Read:   "GetDashboard",
+		Update: "PutDashboard",
+		Delete: "DeleteDashboards",
+	},
 	props: map[string]prop{
-		"dashboardName": {shape: text, required: true, replaces: true, rule: match(`[\w-]{1,255}`, "1 to 255 of a-zA-Z0-9-_")},
+		"dashboardName": {
+			shape:    text,
+			required: true,
+			replaces: true,
+			rule:     match(`[\w-]{1,255}`, "1 to 255 of a-zA-Z0-9-_"),
+		},
 		"dashboardBody": {shape: text, json: true, required: true, rule: isJSON},
 	},
 	outputs: []string{"dashboardArn"},
@@ -43,7 +53,12 @@ var actions = prop{shape: set, rule: atMost(5), of: &prop{shape: text, rule: arn
 
 var alarmType = &resourceType{
 	title: "CloudWatch Metric Alarm", service: "CloudWatch", name: "name", maxName: 255,
-	apis: map[Operation]string{Create: "PutMetricAlarm", Read: "DescribeAlarms", Update: "PutMetricAlarm", Delete: "DeleteAlarms"},
+	apis: map[Operation]string{
+		Create: "PutMetricAlarm",
+		Read:   "DescribeAlarms",
+		Update: "PutMetricAlarm",
+		Delete: "DeleteAlarms",
+	},
 	props: tagged(map[string]prop{
 		"name": {shape: text, replaces: true, rule: length(1, 255)},
 		"comparisonOperator": {shape: text, required: true, rule: oneOf(
@@ -53,16 +68,27 @@ var alarmType = &resourceType{
 		"evaluationPeriods": {shape: number, required: true, rule: between(1, 1e6)},
 		"datapointsToAlarm": {shape: number, rule: between(1, 1e6)},
 		"threshold":         {shape: number}, "thresholdMetricId": {shape: text},
-		"treatMissingData": {shape: text, def: "missing", rule: oneOf("missing", "breaching", "notBreaching", "ignore")},
-		"actionsEnabled":   {shape: flag, def: true}, "alarmActions": actions, "okActions": actions,
+		"treatMissingData": {
+			shape: text,
+			def:   "missing",
+			rule:  oneOf("missing", "breaching", "notBreaching", "ignore"),
+		},
+		"actionsEnabled": {shape: flag, def: true}, "alarmActions": actions, "okActions": actions,
 		"insufficientDataActions": actions,
 		"alarmDescription":        {shape: text, rule: length(0, 1024)},
 		"metricName":              {shape: text}, "namespace": {shape: text}, "dimensions": {shape: dict},
 		"period": {shape: number}, "unit": {shape: text}, "extendedStatistic": {shape: text},
-		"statistic":                         {shape: text, rule: oneOf("SampleCount", "Average", "Sum", "Minimum", "Maximum")},
+		"statistic": {
+			shape: text,
+			rule:  oneOf("SampleCount", "Average", "Sum", "Minimum", "Maximum"),
+		},
 		"evaluateLowSampleCountPercentiles": {shape: text, computed: true, rule: oneOf("evaluate", "ignore")},
 		"metricQueries": {shape: set, of: &prop{shape: block, fields: map[string]prop{
-			"id":        {shape: text, required: true, rule: match(`[a-z]\w{0,254}`, "a small letter, then letters, digits and _")},
+			"id": {
+				shape:    text,
+				required: true,
+				rule:     match(`[a-z]\w{0,254}`, "a small letter, then letters, digits and _"),
+			},
 			"accountId": {shape: text}, "expression": {shape: text, rule: length(1, 2048)},
 			"label": {shape: text}, "period": {shape: number}, "returnData": {shape: flag},
 			"metric": {shape: block, fields: map[string]prop{
@@ -91,7 +117,11 @@ var alarmType = &resourceType{
 
 func putDashboard(r *request) error {
 	if strings.TrimSpace(r.in.str("dashboardBody"))[0] != '{' {
-		return &Error{Status: 400, Code: "InvalidParameterInput", Message: "The field DashboardBody must be a valid JSON object"}
+		return &Error{
+			Status:  400,
+			Code:    "InvalidParameterInput",
+			Message: "The field DashboardBody must be a valid JSON object",
+		}
 	}
 	r.state.Dashboards[r.in.str("dashboardName")] = &Dashboard{Body: r.in.str("dashboardBody")}
 	return nil
@@ -129,7 +159,11 @@ func putAlarm(r *request) error {
 		}
 	}
 	if n := r.in.num("datapointsToAlarm"); n > r.in.num("evaluationPeriods") {
-		return &Error{Status: 400, Code: "ValidationError", Message: "DatapointsToAlarm must be less than or equal to EvaluationPeriods"}
+		return &Error{
+			Status:  400,
+			Code:    "ValidationError",
+			Message: "DatapointsToAlarm must be less than or equal to EvaluationPeriods",
+		}
 	}
 	r.state.Alarms[r.alarmARN()] = &Alarm{Settings: settings, Tags: r.in.dict("tagsAll")}
 	return nil

@@ -24,15 +24,19 @@ var configKeys = strings.Fields(`accessKey allowedAccountIds assumeRole assumeRo
 func (*provider) CheckConfig(_ context.Context, req plugin.CheckConfigRequest) (plugin.CheckConfigResponse, error) {
 	res := plugin.CheckConfigResponse{Properties: req.News}
 	for key := range req.News {
-		if k := string(key); !slices.Contains(configKeys, k) && k != "version" && k != "pluginDownloadURL" && !strings.HasPrefix(k, "__") {
-			res.Failures = append(res.Failures, plugin.CheckFailure{Property: key, Reason: k + ": unknown provider setting"})
+		if k := string(key); !slices.Contains(configKeys, k) && k != "version" && k != "pluginDownloadURL" &&
+			!strings.HasPrefix(k, "__") {
+			res.Failures = append(
+				res.Failures,
+				plugin.CheckFailure{Property: key, Reason: k + ": unknown provider setting"},
+			)
 		}
 	}
 	return res, nil
 }
 
-// DiffConfig: another region means another provider, and so other resources (pulumi-aws pull request 4000, since v6.38);
-// anything else is taken over in place.
+// DiffConfig: another region means another provider, and so other resources (pulumi-aws pull request 4000, since
+// v6.38); anything else is taken over in place.
 func (*provider) DiffConfig(_ context.Context, req plugin.DiffConfigRequest) (plugin.DiffConfigResponse, error) {
 	res := plugin.DiffResult{Changes: plugin.DiffNone}
 	for _, key := range configKeys {
@@ -56,7 +60,8 @@ func (p *provider) Configure(_ context.Context, req plugin.ConfigureRequest) (pl
 			continue
 		}
 		config[string(k)] = v.Mappable()
-		if s := config.str(string(k)); strings.HasPrefix(s, "[") || strings.HasPrefix(s, "{") { // nested values come as JSON
+		if s := config.str(string(k)); strings.HasPrefix(s, "[") ||
+			strings.HasPrefix(s, "{") { // nested values come as JSON
 			var nested any
 			if json.Unmarshal([]byte(s), &nested) == nil {
 				config[string(k)] = nested
@@ -64,7 +69,8 @@ func (p *provider) Configure(_ context.Context, req plugin.ConfigureRequest) (pl
 		}
 	}
 	p.region = config.str("region")
-	if known := !req.Inputs["region"].ContainsUnknowns(); known && !regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`).MatchString(p.region) {
+	if known := !req.Inputs["region"].ContainsUnknowns(); known &&
+		!regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`).MatchString(p.region) {
 		return plugin.ConfigureResponse{}, fmt.Errorf("invalid AWS Region: %s", p.region)
 	}
 	p.tags = config.object("defaultTags").dict("tags")
@@ -73,7 +79,8 @@ func (p *provider) Configure(_ context.Context, req plugin.ConfigureRequest) (pl
 		return plugin.ConfigureResponse{}, err
 	}
 	allowed := config.strs("allowedAccountIds")
-	if len(allowed) > 0 && !slices.Contains(allowed, account) || slices.Contains(config.strs("forbiddenAccountIds"), account) {
+	if len(allowed) > 0 && !slices.Contains(allowed, account) ||
+		slices.Contains(config.strs("forbiddenAccountIds"), account) {
 		return plugin.ConfigureResponse{}, fmt.Errorf("AWS account ID not allowed: %s", account)
 	}
 	return plugin.ConfigureResponse{}, nil

@@ -99,8 +99,8 @@ func canonDocument(s string) any {
 	return walk(v)
 }
 
-// diff compares what the resource is, as last read, with what it should be. It names whole properties; the CLI finds out
-// what differs within.
+// diff compares what the resource is, as last read, with what it should be. It names whole properties; the CLI finds
+// out what differs within.
 func (k *resourceType) diff(old, news resource.PropertyMap) plugin.DiffResult {
 	res := plugin.DiffResult{Changes: plugin.DiffNone}
 	oldPlain, newPlain := plain(old), plain(news)

@@ -35,24 +35,33 @@ func TestDiff(t *testing.T) {
 		changed, replaced []resource.PropertyKey
 		deleteFirst       bool
 	}{
-		{"cluster tags", clusterToken, with(in[clusterToken], "tags", map[string]any{"a": "b"}), keys("tags", "tagsAll"), nil, false},
-		{"cluster name", clusterToken, with(in[clusterToken], "clusterName", "other"), keys("clusterName"), keys("clusterName"), false},
-		{"cluster subnets reordered", clusterToken, vpcs(in[clusterToken], func(v map[string]any) { slices.Reverse(v["subnetIds"].([]any)) }), nil, nil, false},
+		{"cluster tags", clusterToken, with(in[clusterToken], "tags", map[string]any{"a": "b"}),
+			keys("tags", "tagsAll"), nil, false},
+		{"cluster name", clusterToken, with(in[clusterToken], "clusterName", "other"), keys("clusterName"),
+			keys("clusterName"), false},
+		{"cluster subnets reordered", clusterToken,
+			vpcs(in[clusterToken], func(v map[string]any) { slices.Reverse(v["subnetIds"].([]any)) }), nil, nil, false},
 		{"cluster subnets", clusterToken, vpcs(in[clusterToken], func(v map[string]any) {
 			v["subnetIds"] = append(v["subnetIds"].([]any), "subnet-0a1b2c3d4e5f6071c")
 		}), keys("vpcConfigs"), keys("vpcConfigs"), true},
-		{"cluster groups", clusterToken, vpcs(in[clusterToken], func(v map[string]any) { v["securityGroupIds"] = []any{more} }), keys("vpcConfigs"), keys("vpcConfigs"), true},
+		{"cluster groups", clusterToken, vpcs(in[clusterToken],
+			func(v map[string]any) { v["securityGroupIds"] = []any{more} }), keys("vpcConfigs"), keys("vpcConfigs"), true},
 
-		{"group description", groupToken, with(in[groupToken], "description", "other"), keys("description"), keys("description"), true},
-		{"group description left out", groupToken, with(in[groupToken], "description", nil), keys("description"), keys("description"), true},
+		{"group description", groupToken, with(in[groupToken], "description", "other"), keys("description"),
+			keys("description"), true},
+		{"group description left out", groupToken, with(in[groupToken], "description", nil), keys("description"),
+			keys("description"), true},
 		{"group vpc", groupToken, with(in[groupToken], "vpcId", "vpc-00000002"), keys("vpcId"), keys("vpcId"), true},
 		{"group name", groupToken, with(in[groupToken], "name", "other"), keys("name"), keys("name"), false},
-		{"group prefix", groupToken, with(in[groupToken], "name", nil, "namePrefix", "other"), keys("namePrefix"), keys("namePrefix"), false},
-		{"group ingress grown", groupToken, with(in[groupToken], "ingress", []any{block, kafkaFrom(more)}), keys("ingress"), nil, false},
+		{"group prefix", groupToken, with(in[groupToken], "name", nil, "namePrefix", "other"), keys("namePrefix"),
+			keys("namePrefix"), false},
+		{"group ingress grown", groupToken, with(in[groupToken], "ingress", []any{block, kafkaFrom(more)}),
+			keys("ingress"), nil, false},
 		{"group ingress closed", groupToken, with(in[groupToken], "ingress", []any{}), keys("ingress"), nil, false},
 		{"group ingress left out", groupToken, with(in[groupToken], "ingress", nil), nil, nil, false},
 
-		{"rule group", egressToken, with(in[egressToken], "securityGroupId", more), keys("securityGroupId"), keys("securityGroupId"), false},
+		{"rule group", egressToken, with(in[egressToken], "securityGroupId", more), keys("securityGroupId"),
+			keys("securityGroupId"), false},
 		{"rule ports", egressToken, with(in[egressToken], "fromPort", 2), keys("fromPort"), nil, false},
 		{"rule cidr", egressToken, with(in[egressToken], "cidrIpv4", "10.1.0.0/16"), keys("cidrIpv4"), nil, false},
 		{
@@ -62,14 +71,20 @@ func TestDiff(t *testing.T) {
 		{"rule description", egressToken, with(in[egressToken], "description", nil), keys("description"), nil, false},
 
 		{"log retention", logGroupToken, with(in[logGroupToken], "retentionInDays", 30), keys("retentionInDays"), nil, false},
-		{"log retention left out", logGroupToken, with(in[logGroupToken], "retentionInDays", nil), keys("retentionInDays"), nil, false},
-		{"log key", logGroupToken, with(in[logGroupToken], "kmsKeyId", "arn:aws:kms:ap-south-1:123456789012:key/k"), keys("kmsKeyId"), nil, false},
+		{"log retention left out", logGroupToken, with(in[logGroupToken], "retentionInDays", nil),
+			keys("retentionInDays"), nil, false},
+		{"log key", logGroupToken, with(in[logGroupToken], "kmsKeyId", "arn:aws:kms:ap-south-1:123456789012:key/k"),
+			keys("kmsKeyId"), nil, false},
 		{"log name", logGroupToken, with(in[logGroupToken], "name", "/other"), keys("name"), keys("name"), false},
-		{"log class", logGroupToken, with(in[logGroupToken], "logGroupClass", "INFREQUENT_ACCESS"), keys("logGroupClass"), keys("logGroupClass"), true},
+		{"log class", logGroupToken, with(in[logGroupToken], "logGroupClass", "INFREQUENT_ACCESS"),
+			keys("logGroupClass"), keys("logGroupClass"), true},
 
-		{"role trust reworded", roleToken, with(in[roleToken], "assumeRolePolicy", strings.Replace(trust, `"sts:AssumeRole"`, `[ "sts:AssumeRole" ]`, 1)), nil, nil, false},
-		{"role trust", roleToken, with(in[roleToken], "assumeRolePolicy", strings.Replace(trust, "ec2.", "ecs.", 1)), keys("assumeRolePolicy"), nil, false},
-		{"role boundary", roleToken, with(in[roleToken], "permissionsBoundary", nil), keys("permissionsBoundary"), nil, false},
+		{"role trust reworded", roleToken, with(in[roleToken], "assumeRolePolicy",
+			strings.Replace(trust, `"sts:AssumeRole"`, `[ "sts:AssumeRole" ]`, 1)), nil, nil, false},
+		{"role trust", roleToken, with(in[roleToken], "assumeRolePolicy", strings.Replace(trust, "ec2.", "ecs.", 1)),
+			keys("assumeRolePolicy"), nil, false},
+		{"role boundary", roleToken, with(in[roleToken], "permissionsBoundary", nil), keys("permissionsBoundary"),
+			nil, false},
 		{"role description", roleToken, with(in[roleToken], "description", "e"), keys("description"), nil, false},
 		{"role path", roleToken, with(in[roleToken], "path", "/x/"), keys("path"), keys("path"), true},
 		{"role name", roleToken, with(in[roleToken], "name", "other"), keys("name"), keys("name"), false},
@@ -78,18 +93,27 @@ func TestDiff(t *testing.T) {
 		{"profile role", profileToken, with(in[profileToken], "role", "other"), keys("role"), nil, false},
 		{"profile path", profileToken, with(in[profileToken], "path", "/x/"), keys("path"), keys("path"), true},
 
-		{"policy reworded", policyToken, with(in[policyToken], "policy", strings.Replace(readOnly, `["*"]`, `"*"`, 1)+"\n"), nil, nil, false},
-		{"policy document", policyToken, with(in[policyToken], "policy", strings.Replace(readOnly, "Allow", "Deny", 1)), keys("policy"), nil, false},
-		{"policy description", policyToken, with(in[policyToken], "description", "e"), keys("description"), keys("description"), true},
+		{"policy reworded", policyToken, with(in[policyToken], "policy",
+			strings.Replace(readOnly, `["*"]`, `"*"`, 1)+"\n"), nil, nil, false},
+		{"policy document", policyToken, with(in[policyToken], "policy",
+			strings.Replace(readOnly, "Allow", "Deny", 1)), keys("policy"), nil, false},
+		{"policy description", policyToken, with(in[policyToken], "description", "e"), keys("description"),
+			keys("description"), true},
 
 		{"attachment role", attachmentToken, with(in[attachmentToken], "role", "r"), keys("role"), keys("role"), false},
-		{"attachment policy", attachmentToken, with(in[attachmentToken], "policyArn", boundary), keys("policyArn"), keys("policyArn"), false},
-		{"exclusive policies", exclusiveToken, with(in[exclusiveToken], "policyArns", []any{}), keys("policyArns"), nil, false},
-		{"exclusive role", exclusiveToken, with(in[exclusiveToken], "roleName", "r"), keys("roleName"), keys("roleName"), false},
+		{"attachment policy", attachmentToken, with(in[attachmentToken], "policyArn", boundary), keys("policyArn"),
+			keys("policyArn"), false},
+		{"exclusive policies", exclusiveToken, with(in[exclusiveToken], "policyArns", []any{}), keys("policyArns"),
+			nil, false},
+		{"exclusive role", exclusiveToken, with(in[exclusiveToken], "roleName", "r"), keys("roleName"),
+			keys("roleName"), false},
 
-		{"dashboard body reworded", dashboardToken, with(in[dashboardToken], "dashboardBody", `{"widgets":[]}`), nil, nil, false},
-		{"dashboard body", dashboardToken, with(in[dashboardToken], "dashboardBody", `{}`), keys("dashboardBody"), nil, false},
-		{"dashboard name", dashboardToken, with(in[dashboardToken], "dashboardName", "e"), keys("dashboardName"), keys("dashboardName"), false},
+		{"dashboard body reworded", dashboardToken, with(in[dashboardToken], "dashboardBody", `{"widgets":[]}`), nil,
+			nil, false},
+		{"dashboard body", dashboardToken, with(in[dashboardToken], "dashboardBody", `{}`), keys("dashboardBody"),
+			nil, false},
+		{"dashboard name", dashboardToken, with(in[dashboardToken], "dashboardName", "e"), keys("dashboardName"),
+			keys("dashboardName"), false},
 		{"alarm threshold", alarmToken, with(in[alarmToken], "threshold", 11), keys("threshold"), nil, false},
 		{"alarm name", alarmToken, with(in[alarmToken], "name", "b"), keys("name"), keys("name"), false},
 	} {
@@ -104,7 +128,9 @@ func TestDiff(t *testing.T) {
 		e := engine{t, e.provider}
 		inputs, _ := e.check(clusterToken, "x", created[clusterToken].in, in[clusterToken])
 		conf := inputs["vpcConfigs"].ArrayValue()[0].ObjectValue()
-		conf["securityGroupIds"] = resource.NewArrayProperty([]resource.PropertyValue{resource.MakeComputed(resource.NewStringProperty(""))})
+		conf["securityGroupIds"] = resource.NewArrayProperty(
+			[]resource.PropertyValue{resource.MakeComputed(resource.NewStringProperty(""))},
+		)
 		assert.Equal(t, keys("vpcConfigs"), e.diffInputs(created[clusterToken], inputs).ReplaceKeys)
 	})
 }
@@ -114,7 +140,13 @@ func TestInlineRules(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, New(), nil)
 	other := e.create(groupToken, "other", object{"vpcId": theVPC}).id
-	a := map[string]any{"protocol": "tcp", "fromPort": 1, "toPort": 1, "cidrBlocks": []any{"10.0.0.0/8"}, "securityGroups": []any{other}}
+	a := map[string]any{
+		"protocol":       "tcp",
+		"fromPort":       1,
+		"toPort":         1,
+		"cidrBlocks":     []any{"10.0.0.0/8"},
+		"securityGroups": []any{other},
+	}
 	b := map[string]any{"protocol": "all", "fromPort": 0, "toPort": 0, "self": true, "ipv6CidrBlocks": []any{"::/0"}}
 	in := object{"name": "g", "vpcId": theVPC, "ingress": []any{b, a}}
 	g := e.create(groupToken, "g", in)
@@ -123,7 +155,10 @@ func TestInlineRules(t *testing.T) {
 	assert.Empty(t, e.diff(g, with(in, "ingress", []any{a, b})).ChangedKeys)
 	e.sandbox.Edit(func(s *State) {
 		for _, cidr := range []string{"1.0.0.0/8", "2.0.0.0/8"} {
-			s.SecurityGroups[g.id].Rules = append(s.SecurityGroups[g.id].Rules, &Rule{ID: "sgr-" + cidr, Protocol: "tcp", From: 22, To: 22, CIDR: cidr})
+			s.SecurityGroups[g.id].Rules = append(
+				s.SecurityGroups[g.id].Rules,
+				&Rule{ID: "sgr-" + cidr, Protocol: "tcp", From: 22, To: 22, CIDR: cidr},
+			)
 		}
 	})
 	read, _ := e.refresh(g)
@@ -141,7 +176,17 @@ func TestPreviewOfUpdate(t *testing.T) {
 	in := object{"name": "r", "assumeRolePolicy": trust, "description": "d"}
 	r := e.create(roleToken, "r", in)
 	inputs, _ := e.check(roleToken, "r", r.in, with(in, "description", nil, "maxSessionDuration", 7200))
-	u, err := e.Update(t.Context(), plugin.UpdateRequest{Type: roleToken, ID: "r", OldInputs: r.in, OldOutputs: r.out, NewInputs: inputs, Preview: true})
+	u, err := e.Update(
+		t.Context(),
+		plugin.UpdateRequest{
+			Type:       roleToken,
+			ID:         "r",
+			OldInputs:  r.in,
+			OldOutputs: r.out,
+			NewInputs:  inputs,
+			Preview:    true,
+		},
+	)
 	require.NoError(t, err)
 	assert.Equal(t, r.out["arn"], u.Properties["arn"])
 	assert.NotContains(t, u.Properties, resource.PropertyKey("description"))

@@ -14,13 +14,22 @@ func TestConflictsOnDelete(t *testing.T) {
 	group := e.create(groupToken, "brokers", object{"vpcId": theVPC})
 	cluster := e.create(clusterToken, "c", clusterInputs(group.id))
 	client := e.create(groupToken, "client", object{"vpcId": theVPC})
-	rule := e.create(egressToken, "r", object{"securityGroupId": group.id, "ipProtocol": "-1", "referencedSecurityGroupId": client.id})
+	rule := e.create(
+		egressToken,
+		"r",
+		object{"securityGroupId": group.id, "ipProtocol": "-1", "referencedSecurityGroupId": client.id},
+	)
 	role := e.create(roleToken, "r", object{"assumeRolePolicy": trust})
 	policy := e.create(policyToken, "p", object{"policy": readOnly})
 	attached := e.create(attachmentToken, "a", object{"role": role.id, "policyArn": policy.id})
 	profile := e.create(profileToken, "p", object{"role": role.id})
 
-	require.ErrorContains(t, e.remove(group), "DependencyViolation: resource "+group.id+" has a dependent object", "a cluster's")
+	require.ErrorContains(
+		t,
+		e.remove(group),
+		"DependencyViolation: resource "+group.id+" has a dependent object",
+		"a cluster's",
+	)
 	require.ErrorContains(t, e.remove(client), "DependencyViolation", "another group's rule names it")
 	require.ErrorContains(t, e.remove(role), "DeleteConflict: Cannot delete entity, must detach all policies first.")
 	require.ErrorContains(t, e.remove(policy), "DeleteConflict")
@@ -38,8 +47,8 @@ func TestConflictsOnDelete(t *testing.T) {
 	require.Empty(t, e.sandbox.Changed())
 }
 
-// TestDrift: what is changed in AWS by hand is seen by a refresh, is a difference if it is the program's business, and an
-// update takes it back.
+// TestDrift: what is changed in AWS by hand is seen by a refresh, is a difference if it is the program's business, and
+// an update takes it back.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	opened := &Rule{ID: "sgr-hand", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"}
@@ -51,7 +60,8 @@ func TestDrift(t *testing.T) {
 	}{
 		"a rule opened": {
 			groupToken, nil,
-			func(s *State, id string) { s.SecurityGroups[id].Rules = append(s.SecurityGroups[id].Rules, opened) }, keys("ingress"),
+			func(s *State, id string) { s.SecurityGroups[id].Rules = append(s.SecurityGroups[id].Rules, opened) },
+			keys("ingress"),
 		},
 		"a rule closed": {
 			groupToken, nil, func(s *State, id string) { s.SecurityGroups[id].Rules = nil }, keys("ingress"),

@@ -25,8 +25,10 @@ const (
 
 	theVPC   = "vpc-0a1b2c3d4e5f60718"
 	boundary = "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary"
-	trust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	readOnly = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["kafka:DescribeCluster"],"Resource":["*"]}]}`
+	trust    = `{"Version":"2012-10-17","Statement":[` +
+		`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	readOnly = `{"Version":"2012-10-17","Statement":[` +
+		`{"Effect":"Allow","Action":["kafka:DescribeCluster"],"Resource":["*"]}]}`
 )
 
 // engine drives a provider as Pulumi's engine does, one resource at a time.
@@ -60,7 +62,10 @@ func urn(typ, name string) resource.URN {
 func (e engine) check(typ, name string, olds resource.PropertyMap, in object) (resource.PropertyMap, string) {
 	e.Helper()
 	r, err := e.Check(e.Context(), plugin.CheckRequest{
-		URN: urn(typ, name), Name: name, Type: tokens.Type(typ), Olds: olds, News: properties(in), RandomSeed: []byte(name + "123456"),
+		URN: urn(
+			typ,
+			name,
+		), Name: name, Type: tokens.Type(typ), Olds: olds, News: properties(in), RandomSeed: []byte(name + "123456"),
 	})
 	require.NoError(e, err)
 	var problems []string
@@ -76,7 +81,10 @@ func (e engine) tryCreate(typ, name string, in object) (res, error) {
 	if problem != "" {
 		return res{}, fmt.Errorf("check: %s", problem)
 	}
-	r, err := e.Create(e.Context(), plugin.CreateRequest{URN: urn(typ, name), Name: name, Type: tokens.Type(typ), Properties: inputs})
+	r, err := e.Create(
+		e.Context(),
+		plugin.CreateRequest{URN: urn(typ, name), Name: name, Type: tokens.Type(typ), Properties: inputs},
+	)
 	return res{typ, name, string(r.ID), inputs, r.Properties}, err
 }
 
@@ -120,7 +128,10 @@ func (e engine) tryUpdate(r res, in object) (res, error) {
 func (e engine) refresh(r res) (res, bool) {
 	e.Helper()
 	got, err := e.Read(e.Context(), plugin.ReadRequest{
-		URN: urn(r.typ, r.name), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, State: r.out,
+		URN: urn(
+			r.typ,
+			r.name,
+		), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, State: r.out,
 	})
 	require.NoError(e, err)
 	return res{r.typ, r.name, string(got.ID), got.Inputs, got.Outputs}, got.ID != ""
@@ -129,7 +140,10 @@ func (e engine) refresh(r res) (res, bool) {
 func (e engine) remove(r res) error {
 	e.Helper()
 	_, err := e.Delete(e.Context(), plugin.DeleteRequest{
-		URN: urn(r.typ, r.name), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, Outputs: r.out,
+		URN: urn(
+			r.typ,
+			r.name,
+		), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, Outputs: r.out,
 	})
 	return err
 }
@@ -172,11 +186,18 @@ func samples(e engine) map[string]object {
 	role := e.create(roleToken, "sample", object{"name": "sample", "assumeRolePolicy": trust}).id
 	policy := e.create(policyToken, "sample", object{"name": "sample", "policy": readOnly}).id
 	return map[string]object{
-		clusterToken:  clusterInputs(group),
-		groupToken:    {"name": "g", "vpcId": theVPC, "description": "d", "ingress": []any{kafkaFrom(group)}, "egress": []any{}},
+		clusterToken: clusterInputs(group),
+		groupToken: {
+			"name":        "g",
+			"vpcId":       theVPC,
+			"description": "d",
+			"ingress":     []any{kafkaFrom(group)},
+			"egress":      []any{},
+		},
 		logGroupToken: {"name": "/aws/msk/x/broker", "retentionInDays": 14},
 		egressToken: {
-			"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 1, "toPort": 2, "cidrIpv4": "10.0.0.0/8", "description": "d",
+			"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 1, "toPort": 2,
+			"cidrIpv4": "10.0.0.0/8", "description": "d",
 		},
 		dashboardToken: {"dashboardName": "d", "dashboardBody": `{"widgets": []}`},
 		alarmToken: {

@@ -37,7 +37,8 @@ type Error struct {
 	Status  int // HTTP
 	Code    string
 	Message string
-	Leaves  string // for the creation of a cluster: the state in which it is left, with its id known; "" if it isn't created
+	// Leaves is the state in which a cluster that is being created is left, with its id known; "" if it isn't created.
+	Leaves string
 }
 
 func (e *Error) Error() string {
@@ -49,8 +50,13 @@ func (e *Error) Error() string {
 
 // Errors that a Fault can have; any other Error will do as well.
 var (
-	Throttled   = &Error{Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"}
-	Denied      = &Error{Status: 403, Code: "AccessDenied", Message: "User: arn:aws:sts::123456789012:assumed-role/deploy/pulumi is not authorized to perform this action because no identity-based policy allows it"}
+	Throttled = &Error{Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"}
+	Denied    = &Error{
+		Status: 403,
+		Code:   "AccessDenied",
+		Message: "User: arn:aws:sts::123456789012:assumed-role/deploy/pulumi is not authorized to perform this action " +
+			"because no identity-based policy allows it",
+	}
 	Unavailable = &Error{Status: 503, Code: "ServiceUnavailable", Message: "Service is unable to handle request."}
 	// Lost is an answer that never arrives; with Fault.After the call has done its work.
 	Lost = &Error{Status: 0, Code: "", Message: "request send failed, EOF"}
@@ -123,7 +129,8 @@ func (b *Sandbox) fault(call Call) *Fault {
 	defer b.record.Unlock()
 	var hit *Fault
 	for _, f := range b.faults {
-		if f.Operation != "" && f.Operation != call.Operation || f.Type != "" && f.Type != call.Type || f.Name != "" && f.Name != call.Name {
+		if f.Operation != "" && f.Operation != call.Operation || f.Type != "" && f.Type != call.Type ||
+			f.Name != "" && f.Name != call.Name {
 			continue
 		}
 		f.seen++

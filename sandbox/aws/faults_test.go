@@ -19,7 +19,8 @@ func TestFaults(t *testing.T) {
 		done  bool
 		want  string
 	}{
-		"before":          {Fault{Operation: Create, Error: Throttled}, false, "creating CloudWatch Logs Log Group (l): operation error CloudWatch Logs: CreateLogGroup, https response error StatusCode: 400, RequestID: 00000000-0000-0000-0000-000000000000, ThrottlingException: Rate exceeded"},
+		"before": {Fault{Operation: Create, Error: Throttled}, false, "creating CloudWatch Logs Log Group (l): operation error CloudWatch Logs: CreateLogGroup, " +
+			httpError400 + "ThrottlingException: Rate exceeded"},
 		"after":           {Fault{Type: logGroupToken, After: true, Error: Lost}, true, "request send failed"},
 		"by name":         {Fault{Name: "l", Error: Denied}, false, "StatusCode: 403"},
 		"of another":      {Fault{Name: "m", Error: Denied}, true, ""},
@@ -54,10 +55,16 @@ func TestFaults(t *testing.T) {
 		t.Parallel()
 		e := newEngine(t, New(), nil)
 		e.sandbox.Fail(Fault{Operation: LookUp, Error: Throttled})
-		_, err := e.Invoke(t.Context(), plugin.InvokeRequest{Tok: "aws:ec2/getVpc:getVpc", Args: properties(object{"id": theVPC})})
+		_, err := e.Invoke(
+			t.Context(),
+			plugin.InvokeRequest{Tok: "aws:ec2/getVpc:getVpc", Args: properties(object{"id": theVPC})},
+		)
 		require.EqualError(t, err, "reading Vpc ("+theVPC+"): ThrottlingException: Rate exceeded")
 	})
 }
+
+// httpError400 is how the SDK words an HTTP answer.
+const httpError400 = "https response error StatusCode: 400, RequestID: 00000000-0000-0000-0000-000000000000, "
 
 // TestLatency: calls wait side by side, after their work is done; an interrupt ends the wait for a cluster.
 func TestLatency(t *testing.T) {

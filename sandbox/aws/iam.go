@@ -12,7 +12,12 @@ func iamName(n int) func(any) string {
 	return match(fmt.Sprintf(`[\w+=,.@-]{1,%d}`, n), fmt.Sprintf("1 to %d of a-zA-Z0-9+=,.@_-", n))
 }
 
-var iamPath = prop{shape: text, replaces: true, def: "/", rule: match(`/|/.{1,510}/`, "a path that begins and ends with /")}
+var iamPath = prop{
+	shape:    text,
+	replaces: true,
+	def:      "/",
+	rule:     match(`/|/.{1,510}/`, "a path that begins and ends with /"),
+}
 
 func splitPath(s string) (path, name string) {
 	i := strings.LastIndex(s, "/") + 1

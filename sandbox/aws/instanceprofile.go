@@ -28,7 +28,11 @@ var profileType = &resourceType{
 func createProfile(r *request) (string, error) {
 	name := r.physicalName("instance-profile")
 	if r.state.InstanceProfiles[name] != nil {
-		return "", &Error{Status: 409, Code: "EntityAlreadyExists", Message: fmt.Sprintf("Instance Profile %s already exists.", name)}
+		return "", &Error{
+			Status:  409,
+			Code:    "EntityAlreadyExists",
+			Message: fmt.Sprintf("Instance Profile %s already exists.", name),
+		}
 	}
 	p := &InstanceProfile{Path: r.in.str("path")}
 	if err := r.putProfile(p); err != nil {
@@ -42,7 +46,11 @@ func createProfile(r *request) (string, error) {
 func updateProfile(r *request) error {
 	p := r.state.InstanceProfiles[r.id]
 	if p == nil {
-		return &Error{Status: 404, Code: "NoSuchEntity", Message: fmt.Sprintf("Instance Profile %s cannot be found.", r.id)}
+		return &Error{
+			Status:  404,
+			Code:    "NoSuchEntity",
+			Message: fmt.Sprintf("Instance Profile %s cannot be found.", r.id),
+		}
 	}
 	return r.putProfile(p)
 }

@@ -23,14 +23,23 @@ var logGroupType = &resourceType{
 		"retentionInDays": {shape: number, def: 0.0, rule: oneOf(
 			0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 		)},
-		"kmsKeyId":      {shape: text, rule: arnRule},
-		"logGroupClass": {shape: text, computed: true, replaces: true, rule: oneOf("STANDARD", "INFREQUENT_ACCESS", "DELIVERY")},
+		"kmsKeyId": {shape: text, rule: arnRule},
+		"logGroupClass": {
+			shape:    text,
+			computed: true,
+			replaces: true,
+			rule:     oneOf("STANDARD", "INFREQUENT_ACCESS", "DELIVERY"),
+		},
 	})),
 	outputs: []string{"arn"},
 	create: func(r *request) (string, error) {
 		name := r.physicalName("log-group")
 		if r.state.LogGroups[r.logGroupARN(name)] != nil {
-			return "", &Error{Status: 400, Code: "ResourceAlreadyExistsException", Message: "The specified log group already exists"}
+			return "", &Error{
+				Status:  400,
+				Code:    "ResourceAlreadyExistsException",
+				Message: "The specified log group already exists",
+			}
 		}
 		g := &LogGroup{Class: "STANDARD"}
 		if c := r.in.str("logGroupClass"); c != "" {
@@ -59,7 +68,11 @@ var logGroupType = &resourceType{
 	update: func(r *request) error {
 		g := r.state.LogGroups[r.logGroupARN(r.id)]
 		if g == nil {
-			return &Error{Status: 400, Code: "ResourceNotFoundException", Message: "The specified log group does not exist."}
+			return &Error{
+				Status:  400,
+				Code:    "ResourceNotFoundException",
+				Message: "The specified log group does not exist.",
+			}
 		}
 		return r.putLogGroup(g)
 	},
@@ -75,7 +88,14 @@ func (r *request) logGroupARN(name string) string { return r.arn("logs", "log-gr
 func (r *request) putLogGroup(g *LogGroup) error {
 	key := r.in.str("kmsKeyId")
 	if key != "" && !strings.HasPrefix(key, fmt.Sprintf("arn:%s:kms:%s:", r.provider.partition(), r.provider.region)) {
-		return &Error{Status: 400, Code: "InvalidParameterException", Message: fmt.Sprintf("The specified KMS key does not exist or is not allowed to be used with Arn '%s'", key)}
+		return &Error{
+			Status: 400,
+			Code:   "InvalidParameterException",
+			Message: fmt.Sprintf(
+				"The specified KMS key does not exist or is not allowed to be used with Arn '%s'",
+				key,
+			),
+		}
 	}
 	g.KMSKey, g.RetentionDays, g.Tags = key, r.in.num("retentionInDays"), r.in.dict("tagsAll")
 	return nil

@@ -27,7 +27,12 @@ type VPCConfig struct {
 // Of a cluster only the tags can be changed: all else replaces it, and with it its data.
 var clusterType = &resourceType{
 	title: "MSK Serverless Cluster", service: "Kafka", name: "clusterName", maxName: 64,
-	apis: map[Operation]string{Create: "CreateClusterV2", Read: "DescribeClusterV2", Update: "TagResource", Delete: "DeleteCluster"},
+	apis: map[Operation]string{
+		Create: "CreateClusterV2",
+		Read:   "DescribeClusterV2",
+		Update: "TagResource",
+		Delete: "DeleteCluster",
+	},
 	props: tagged(map[string]prop{
 		"clusterName":          {shape: text, replaces: true, rule: length(1, 64)},
 		"clientAuthentication": object1("sasl", object1("iam", object1("enabled", prop{shape: flag}))),
@@ -58,7 +63,11 @@ func createCluster(r *request) (string, error) {
 	}
 	for arn, c := range r.state.Clusters {
 		if c.Name == name && strings.HasPrefix(arn, r.arn("kafka", "cluster/")) {
-			return "", &Error{Status: 409, Code: "ConflictException", Message: "A resource with this name already exists."}
+			return "", &Error{
+				Status:  409,
+				Code:    "ConflictException",
+				Message: "A resource with this name already exists.",
+			}
 		}
 	}
 	c := &Cluster{Name: name, State: "ACTIVE", Tags: r.in.dict("tagsAll")}
@@ -79,7 +88,12 @@ func createCluster(r *request) (string, error) {
 	id := r.state.newID("cluster", r.provider.region+"/"+name, 40)
 	uuid := fmt.Sprintf("%s-%s-%s-%s-%s-s1", id[:8], id[8:12], id[12:16], id[16:20], id[20:32])
 	arn := r.arn("kafka", "cluster/"+name+"/"+uuid)
-	c.Bootstrap = fmt.Sprintf("boot-%s.c2.kafka-serverless.%s.%s:9098", id[32:], r.provider.region, r.provider.dnsSuffix())
+	c.Bootstrap = fmt.Sprintf(
+		"boot-%s.c2.kafka-serverless.%s.%s:9098",
+		id[32:],
+		r.provider.region,
+		r.provider.dnsSuffix(),
+	)
 	r.state.Clusters[arn] = c
 	return arn, nil
 }

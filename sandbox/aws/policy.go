@@ -18,7 +18,12 @@ type Policy struct {
 
 var policyType = &resourceType{
 	title: "IAM Policy", service: "IAM", name: "name", maxName: 128,
-	apis: map[Operation]string{Create: "CreatePolicy", Read: "GetPolicy", Update: "CreatePolicyVersion", Delete: "DeletePolicy"},
+	apis: map[Operation]string{
+		Create: "CreatePolicy",
+		Read:   "GetPolicy",
+		Update: "CreatePolicyVersion",
+		Delete: "DeletePolicy",
+	},
 	props: tagged(named(iamName(128), map[string]prop{
 		"description": {shape: text, replaces: true, rule: length(0, 1000)},
 		"path":        iamPath,
@@ -49,14 +54,20 @@ func createPolicy(r *request) (string, error) {
 	name := r.physicalName("policy")
 	for other := range r.state.Policies {
 		if strings.EqualFold(other, name) {
-			return "", &Error{Status: 409, Code: "EntityAlreadyExists", Message: fmt.Sprintf("A policy called %s already exists. Duplicate names are not allowed.", name)}
+			return "", &Error{
+				Status:  409,
+				Code:    "EntityAlreadyExists",
+				Message: fmt.Sprintf("A policy called %s already exists. Duplicate names are not allowed.", name),
+			}
 		}
 	}
 	if e := checkPolicy(r.in.str("policy"), false, 6144, "PolicySize"); e != nil {
 		return "", e
 	}
 	r.state.Policies[name] = &Policy{
-		Path: r.in.str("path"), Description: r.in.str("description"), Document: r.in.str("policy"), Tags: r.in.dict("tagsAll"),
+		Path: r.in.str(
+			"path",
+		), Description: r.in.str("description"), Document: r.in.str("policy"), Tags: r.in.dict("tagsAll"),
 		ID: "ANPA" + strings.ToUpper(r.state.newID("policy", name, 17)),
 	}
 	return r.arn("iam", "policy"+r.in.str("path")+name), nil
@@ -92,7 +103,11 @@ func deletePolicy(r *request) error {
 	}
 	for _, role := range r.state.Roles {
 		if role.Boundary == r.id {
-			return &Error{Status: 409, Code: "DeleteConflict", Message: "Cannot delete a policy that is in use as a permissions boundary."}
+			return &Error{
+				Status:  409,
+				Code:    "DeleteConflict",
+				Message: "Cannot delete a policy that is in use as a permissions boundary.",
+			}
 		}
 	}
 	if p, _ := r.state.policy(r.id); p != nil {

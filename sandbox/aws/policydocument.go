@@ -52,7 +52,11 @@ func checkPolicy(doc string, trust bool, limit int, quota string) error {
 		return malformed("Syntax errors in policy.")
 	}
 	if size > limit {
-		return &Error{Status: 409, Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for %s: %d", quota, limit)}
+		return &Error{
+			Status:  409,
+			Code:    "LimitExceeded",
+			Message: fmt.Sprintf("Cannot exceed quota for %s: %d", quota, limit),
+		}
 	}
 	return nil
 }
@@ -86,7 +90,8 @@ func checkStatement(doc string, trust bool, sids map[string]bool) string {
 		return "Syntax errors in policy."
 	}
 	if !sidForm.MatchString(s.Sid) {
-		return "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+		return "Statement IDs (SID) must be alpha-numeric. " +
+			"Check that your input satisfies the regular expression [0-9A-Za-z]*"
 	}
 	if s.Sid != "" && sids[s.Sid] {
 		return "Statement IDs (SID) in a single policy must be unique."

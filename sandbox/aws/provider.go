@@ -7,12 +7,12 @@
 // objects, limits, conflicts, the texts of errors; faults and delays on request.
 //
 // What it does not: anything else, which it refuses by name; data planes (no Kafka, no log events, no metrics);
-// permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at once);
-// KMS keys and SNS topics (every well-formed ARN exists, a key in its region); policy versions; filters of look-ups; tags
-// that the provider is told to ignore; Pulumi's autonaming configuration; the package's schema, so that an import writes
-// no code. A create is all or nothing, where the provider can leave an object without its rules or policies. An update of
-// a cluster that FAILED succeeds, and shows what the cluster has. Ids and dates are derived, not random, so that states
-// can be compared.
+// permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at
+// once); KMS keys and SNS topics (every well-formed ARN exists, a key in its region); policy versions; filters of
+// look-ups; tags that the provider is told to ignore; Pulumi's autonaming configuration; the package's schema, so that
+// an import writes no code. A create is all or nothing, where the provider can leave an object without its rules or
+// policies. An update of a cluster that FAILED succeeds, and shows what the cluster has. Ids and dates are derived, not
+// random, so that states can be compared.
 package aws
 
 import (
@@ -139,7 +139,10 @@ func (p *provider) SignalCancellation(context.Context) error {
 	return nil
 }
 
-func (*provider) Handshake(context.Context, plugin.ProviderHandshakeRequest) (*plugin.ProviderHandshakeResponse, error) {
+func (*provider) Handshake(
+	context.Context,
+	plugin.ProviderHandshakeRequest,
+) (*plugin.ProviderHandshakeResponse, error) {
 	return &plugin.ProviderHandshakeResponse{}, nil
 }
 

@@ -34,14 +34,27 @@ func TestNames(t *testing.T) {
 
 func TestPartition(t *testing.T) {
 	t.Parallel()
-	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"} {
+	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn",
+		"us-gov-west-1": "aws-us-gov"} {
 		e := newEngine(t, New(), object{"region": region})
 		group := e.create(groupToken, "g", object{"vpcId": theVPC})
 		c := e.create(clusterToken, "c", clusterInputs(group.id))
-		assert.Regexp(t, `^arn:`+want+`:kafka:`+region+`:123456789012:cluster/crypto-stream/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-s1$`, c.str("arn"))
+		assert.Regexp(
+			t,
+			`^arn:`+want+`:kafka:`+region+`:123456789012:cluster/crypto-stream/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-s1$`,
+			c.str("arn"),
+		)
 		assert.True(t, strings.HasSuffix(c.str("arn"), "/"+c.str("clusterUuid")))
-		assert.Regexp(t, `^boot-[0-9a-z]{8}\.c2\.kafka-serverless\.`+region+`\.amazonaws\.com(\.cn)?:9098$`, c.str("bootstrapBrokersSaslIam"))
-		role := e.create(roleToken, "r", object{"assumeRolePolicy": trust, "permissionsBoundary": strings.Replace(boundary, "aws", want, 1)})
+		assert.Regexp(
+			t,
+			`^boot-[0-9a-z]{8}\.c2\.kafka-serverless\.`+region+`\.amazonaws\.com(\.cn)?:9098$`,
+			c.str("bootstrapBrokersSaslIam"),
+		)
+		role := e.create(
+			roleToken,
+			"r",
+			object{"assumeRolePolicy": trust, "permissionsBoundary": strings.Replace(boundary, "aws", want, 1)},
+		)
 		assert.True(t, strings.HasPrefix(role.str("arn"), "arn:"+want+":iam::123456789012:role/r-"))
 	}
 }
@@ -49,7 +62,10 @@ func TestPartition(t *testing.T) {
 func TestProviderConfig(t *testing.T) {
 	t.Parallel()
 	p := &provider{sandbox: New(), tagsKnown: true}
-	checked, err := p.CheckConfig(t.Context(), plugin.CheckConfigRequest{News: properties(object{"region": "eu-west-1", "regoin": "x"})})
+	checked, err := p.CheckConfig(
+		t.Context(),
+		plugin.CheckConfigRequest{News: properties(object{"region": "eu-west-1", "regoin": "x"})},
+	)
 	require.NoError(t, err)
 	require.Len(t, checked.Failures, 1)
 	assert.Equal(t, "regoin: unknown provider setting", checked.Failures[0].Reason)
@@ -58,13 +74,19 @@ func TestProviderConfig(t *testing.T) {
 		want   string
 	}{
 		{object{"region": "eu-west-1", "allowedAccountIds": `["999999999999"]`}, "AWS account ID not allowed: 123456789012"},
-		{object{"region": "eu-west-1", "forbiddenAccountIds": `["123456789012"]`}, "AWS account ID not allowed: 123456789012"},
+		{object{"region": "eu-west-1", "forbiddenAccountIds": `["123456789012"]`},
+			"AWS account ID not allowed: 123456789012"},
 		{object{"region": "europe"}, "invalid AWS Region: europe"},
 	} {
 		_, err := p.Configure(t.Context(), plugin.ConfigureRequest{Inputs: properties(c.config)})
 		require.EqualError(t, err, c.want)
 	}
-	_, err = p.Configure(t.Context(), plugin.ConfigureRequest{Inputs: properties(object{"region": "eu-west-1", "allowedAccountIds": `["123456789012"]`})})
+	_, err = p.Configure(
+		t.Context(),
+		plugin.ConfigureRequest{
+			Inputs: properties(object{"region": "eu-west-1", "allowedAccountIds": `["123456789012"]`}),
+		},
+	)
 	require.NoError(t, err)
 	for region, replaced := range map[string]int{"eu-west-1": 0, "eu-west-2": 1} {
 		d, err := p.DiffConfig(t.Context(), plugin.DiffConfigRequest{
@@ -85,7 +107,10 @@ func TestServe(t *testing.T) {
 	require.NoError(t, err)
 	defer stop()
 	connect := func(region string) pulumirpc.ResourceProviderClient {
-		conn, err := grpc.NewClient("127.0.0.1:"+strings.TrimPrefix(attach, "aws:"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient(
+			"127.0.0.1:"+strings.TrimPrefix(attach, "aws:"),
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+		)
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
 		client := pulumirpc.NewResourceProviderClient(conn)

@@ -25,7 +25,13 @@ func TestRefused(t *testing.T) {
 	}
 	there := e.create(groupToken, "there", object{"vpcId": "vpc-00000002"}).id
 	cluster := func(subnets []any, groups ...any) object {
-		return with(clusterInputs(), "clusterName", "c", "vpcConfigs", []any{map[string]any{"subnetIds": subnets, "securityGroupIds": groups}})
+		return with(
+			clusterInputs(),
+			"clusterName",
+			"c",
+			"vpcConfigs",
+			[]any{map[string]any{"subnetIds": subnets, "securityGroupIds": groups}},
+		)
 	}
 	ab := []any{"subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b"}
 	document := func(statement string) object {
@@ -34,7 +40,10 @@ func TestRefused(t *testing.T) {
 	long := `{"Effect":"Allow","Action":"a:B","Resource":"arn:aws:s3:::` + strings.Repeat("x", 6144) + `"}`
 	rules := func(n int) (out []any) {
 		for i := range n {
-			out = append(out, map[string]any{"protocol": "tcp", "fromPort": i, "toPort": i, "cidrBlocks": []any{"10.0.0.0/8"}})
+			out = append(
+				out,
+				map[string]any{"protocol": "tcp", "fromPort": i, "toPort": i, "cidrBlocks": []any{"10.0.0.0/8"}},
+			)
 		}
 		return out
 	}
@@ -51,8 +60,11 @@ func TestRefused(t *testing.T) {
 		{groupToken, object{"vpcId": "vpc-1"}, "api error InvalidVpcID.NotFound: The vpc ID 'vpc-1' does not exist"},
 		{groupToken, object{}, "VPCIdNotSpecified"},
 		{groupToken, object{"vpcId": theVPC, "name": "sg-x"}, "InvalidParameterValue: Value (sg-x)"},
-		{groupToken, in[groupToken], "creating Security Group (g): operation error EC2: CreateSecurityGroup, https response error StatusCode: 400, RequestID: 00000000-0000-0000-0000-000000000000, api error InvalidGroup.Duplicate: The security group 'g' already exists for VPC"},
-		{groupToken, object{"vpcId": theVPC, "ingress": []any{kafkaFrom("sg-1")}}, "InvalidGroup.NotFound: The security group 'sg-1' does not exist"},
+		{groupToken, in[groupToken],
+			"creating Security Group (g): operation error EC2: CreateSecurityGroup, " + httpError400 +
+				"api error InvalidGroup.Duplicate: The security group 'g' already exists for VPC"},
+		{groupToken, object{"vpcId": theVPC, "ingress": []any{kafkaFrom("sg-1")}},
+			"InvalidGroup.NotFound: The security group 'sg-1' does not exist"},
 		{groupToken, object{"vpcId": theVPC, "ingress": []any{kafkaFrom(there)}}, "different networks"},
 		{groupToken, object{"vpcId": theVPC, "ingress": rules(61)}, "RulesPerSecurityGroupLimitExceeded"},
 		{groupToken, object{"vpcId": theVPC, "tags": map[string]any{"aws:x": "y"}}, "does not begin with aws:"},
@@ -71,7 +83,9 @@ func TestRefused(t *testing.T) {
 		{logGroupToken, object{"kmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/k"}, "InvalidParameterException"},
 		{clusterToken, with(clusterInputs(), "vpcConfigs", nil), "vpcConfigs: is required"},
 		{clusterToken, with(clusterInputs(), "logging", map[string]any{}), "logging: unknown property"},
-		{clusterToken, in[clusterToken], "creating MSK Serverless Cluster (crypto-stream): operation error Kafka: CreateClusterV2, https response error StatusCode: 409, RequestID: 00000000-0000-0000-0000-000000000000, ConflictException"},
+		{clusterToken, in[clusterToken],
+			"creating MSK Serverless Cluster (crypto-stream): operation error Kafka: CreateClusterV2, " +
+				"https response error StatusCode: 409, RequestID: 00000000-0000-0000-0000-000000000000, ConflictException"},
 		{clusterToken, with(clusterInputs(), "clusterName", "-x"), "BadRequestException: The cluster name"},
 		{clusterToken, with(clusterInputs(), "clusterName", strings.Repeat("x", 65)), "(1 - 64)"},
 		{clusterToken, cluster(ab[:1]), "at least two different Availability Zones"},
@@ -98,20 +112,26 @@ func TestRefused(t *testing.T) {
 		{policyToken, document(`{"Effect":"Allow","Action":"a:B"}`), "must contain resources"},
 		{policyToken, document(`{"Effect":"Allow","Resource":"*"}`), "must contain actions"},
 		{policyToken, document(`{"Sid":"a b","Effect":"Allow","Action":"a:B","Resource":"*"}`), "alpha-numeric"},
-		{policyToken, document(`{"Sid":"a","Effect":"Allow","Action":"a:B","Resource":"*"},{"Sid":"a","Effect":"Allow","Action":"a:B","Resource":"*"}`), "unique"},
-		{policyToken, document(`{"Effect":"Allow","Action":"a:B","Resource":"*","Principal":"*"}`), "should not specify a principal"},
+		{policyToken,
+			document(`{"Sid":"a","Effect":"Allow","Action":"a:B","Resource":"*"},` +
+				`{"Sid":"a","Effect":"Allow","Action":"a:B","Resource":"*"}`), "unique"},
+		{policyToken, document(`{"Effect":"Allow","Action":"a:B","Resource":"*","Principal":"*"}`),
+			"should not specify a principal"},
 		{profileToken, in[profileToken], "EntityAlreadyExists: Instance Profile p already exists."},
 		{profileToken, object{"role": "nope"}, "NoSuchEntity: The role with name nope cannot be found."},
 		{attachmentToken, object{"role": "nope", "policyArn": boundary}, "NoSuchEntity: The role with name nope"},
 		{attachmentToken, with(in[attachmentToken], "policyArn", boundary+"x"), "does not exist or is not attachable"},
 		{exclusiveToken, object{"roleName": "nope", "policyArns": []any{}}, "NoSuchEntity"},
-		{exclusiveToken, object{"roleName": "r", "policyArns": policies(11)}, "LimitExceeded: Cannot exceed quota for PoliciesPerRole: 10"},
+		{exclusiveToken, object{"roleName": "r", "policyArns": policies(11)},
+			"LimitExceeded: Cannot exceed quota for PoliciesPerRole: 10"},
 		{dashboardToken, object{"dashboardName": "a b", "dashboardBody": "{}"}, "dashboardName: must be"},
 		{dashboardToken, object{"dashboardName": "d2", "dashboardBody": "[]"}, "InvalidParameterInput"},
 		{alarmToken, with(in[alarmToken], "comparisonOperator", "More"), "comparisonOperator: expected to be one of"},
 		{alarmToken, with(in[alarmToken], "metricName", "m"), "one of metricName and metricQueries"},
-		{alarmToken, with(in[alarmToken], "metricQueries", []any{map[string]any{"id": "q", "expression": "1"}}), "exactly one of metricQueries returns data, got 0"},
-		{alarmToken, with(in[alarmToken], "metricQueries", []any{map[string]any{"id": "q", "expression": "SELECT 1", "returnData": true}}), "needs a period"},
+		{alarmToken, with(in[alarmToken], "metricQueries", []any{map[string]any{"id": "q", "expression": "1"}}),
+			"exactly one of metricQueries returns data, got 0"},
+		{alarmToken, with(in[alarmToken], "metricQueries",
+			[]any{map[string]any{"id": "q", "expression": "SELECT 1", "returnData": true}}), "needs a period"},
 		{alarmToken, with(in[alarmToken], "name", "n", "datapointsToAlarm", 4), "ValidationError: DatapointsToAlarm"},
 	} {
 		_, err := e.tryCreate(c.typ, "bad", c.in)

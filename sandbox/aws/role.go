@@ -42,12 +42,20 @@ func (r *request) role(name string) (*Role, error) {
 	if role := r.state.Roles[name]; role != nil {
 		return role, nil
 	}
-	return nil, &Error{Status: 404, Code: "NoSuchEntity", Message: fmt.Sprintf("The role with name %s cannot be found.", name)}
+	return nil, &Error{
+		Status:  404,
+		Code:    "NoSuchEntity",
+		Message: fmt.Sprintf("The role with name %s cannot be found.", name),
+	}
 }
 
 func (r *request) checkBoundary(arn string) error {
 	if _, ok := r.state.policy(arn); arn != "" && !ok {
-		return &Error{Status: 404, Code: "NoSuchEntity", Message: fmt.Sprintf("Scope ARN: %s does not exist or is not attachable.", arn)}
+		return &Error{
+			Status:  404,
+			Code:    "NoSuchEntity",
+			Message: fmt.Sprintf("Scope ARN: %s does not exist or is not attachable.", arn),
+		}
 	}
 	return nil
 }
@@ -56,7 +64,11 @@ func createRole(r *request) (string, error) {
 	name := r.physicalName("role")
 	for other := range r.state.Roles { // names differ by more than case
 		if strings.EqualFold(other, name) {
-			return "", &Error{Status: 409, Code: "EntityAlreadyExists", Message: fmt.Sprintf("Role with name %s already exists.", name)}
+			return "", &Error{
+				Status:  409,
+				Code:    "EntityAlreadyExists",
+				Message: fmt.Sprintf("Role with name %s already exists.", name),
+			}
 		}
 	}
 	role := &Role{Path: r.in.str("path"), InlinePolicies: map[string]string{}}
@@ -115,7 +127,8 @@ func readRole(r *request) (object, error) {
 		policies = append(policies, map[string]any{"name": name, "policy": role.InlinePolicies[name]})
 	}
 	out := object{
-		"arn": r.arn("iam", "role"+role.Path+r.id), "name": r.id, "namePrefix": r.old.str("namePrefix"), "path": role.Path,
+		"arn":  r.arn("iam", "role"+role.Path+r.id),
+		"name": r.id, "namePrefix": r.old.str("namePrefix"), "path": role.Path,
 		"uniqueId": role.ID, "createDate": created, "assumeRolePolicy": role.TrustPolicy, "description": role.Description,
 		"maxSessionDuration": float64(role.MaxSessionDuration), "inlinePolicies": policies,
 	}
@@ -125,9 +138,9 @@ func readRole(r *request) (object, error) {
 	return r.tagsOut(out, role.Tags), nil
 }
 
-// deleteRole does as the provider: it takes the role out of instance profiles, always, and detaches and deletes policies
-// if it is told to (forceDetachPolicies), or as far as the role's own inputs or last refresh list them. IAM refuses what
-// is left.
+// deleteRole does as the provider: it takes the role out of instance profiles, always, and detaches and deletes
+// policies if it is told to (forceDetachPolicies), or as far as the role's own inputs or last refresh list them. IAM
+// refuses what is left.
 func deleteRole(r *request) error {
 	role := r.state.Roles[r.id]
 	if role == nil {
@@ -135,7 +148,11 @@ func deleteRole(r *request) error {
 	}
 	force := r.old.flag("forceDetachPolicies")
 	if len(role.Attached) > 0 && !force {
-		return &Error{Status: 409, Code: "DeleteConflict", Message: "Cannot delete entity, must detach all policies first."}
+		return &Error{
+			Status:  409,
+			Code:    "DeleteConflict",
+			Message: "Cannot delete entity, must detach all policies first.",
+		}
 	}
 	if len(role.InlinePolicies) > 0 && !force && len(r.old.list("inlinePolicies")) == 0 {
 		return &Error{Status: 409, Code: "DeleteConflict", Message: "Cannot delete entity, must delete policies first."}

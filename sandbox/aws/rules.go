@@ -62,8 +62,13 @@ func tagRule(v any) string {
 	}
 	for k, v := range tags {
 		s, _ := v.(string)
-		if n := len([]rune(k)); n < 1 || n > 128 || len([]rune(s)) > 256 || strings.HasPrefix(strings.ToLower(k), "aws:") {
-			return fmt.Sprintf("tag %q=%q: a key has 1 to 128 characters and does not begin with aws:, a value at most 256", k, s)
+		if n := len([]rune(k)); n < 1 || n > 128 || len([]rune(s)) > 256 ||
+			strings.HasPrefix(strings.ToLower(k), "aws:") {
+			return fmt.Sprintf(
+				"tag %q=%q: a key has 1 to 128 characters and does not begin with aws:, a value at most 256",
+				k,
+				s,
+			)
 		}
 	}
 	return ""

@@ -42,8 +42,8 @@ func Open(path string, opts ...Option) (*Sandbox, error) {
 	return c, c.with(func(*State) error { return nil })
 }
 
-// with runs f on the state and keeps what it changes unless it fails: f makes its checks before its first change. Several
-// processes can share a file: each call reads it anew, under a lock.
+// with runs f on the state and keeps what it changes unless it fails: f makes its checks before its first change.
+// Several processes can share a file: each call reads it anew, under a lock.
 func (b *Sandbox) with(f func(*State) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

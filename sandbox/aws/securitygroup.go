@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// SecurityGroup is a firewall of a VPC. Rules that Pulumi holds inline and as resources of their own lie in one list, as
-// in EC2.
+// SecurityGroup is a firewall of a VPC. Rules that Pulumi holds inline and as resources of their own lie in one list,
+// as in EC2.
 type SecurityGroup struct {
 	Region      string            `json:"region"`
 	VPC         string            `json:"vpc"`
@@ -54,18 +54,31 @@ func createGroup(r *request) (string, error) {
 		if in.str("vpcId") == "" {
 			return "", &Error{Status: 400, Code: "VPCIdNotSpecified", Message: "No default VPC for this user"}
 		}
-		return "", &Error{Status: 400, Code: "InvalidVpcID.NotFound", Message: fmt.Sprintf("The vpc ID '%s' does not exist", in.str("vpcId"))}
+		return "", &Error{
+			Status:  400,
+			Code:    "InvalidVpcID.NotFound",
+			Message: fmt.Sprintf("The vpc ID '%s' does not exist", in.str("vpcId")),
+		}
 	}
 	g := &SecurityGroup{
-		Region: r.provider.region, VPC: in.str("vpcId"), Name: r.physicalName("security-group"), Description: in.str("description"),
-		Rules: []*Rule{}, Tags: in.dict("tagsAll"),
+		Region: r.provider.region, VPC: in.str("vpcId"), Name: r.physicalName("security-group"),
+		Description: in.str("description"),
+		Rules:       []*Rule{}, Tags: in.dict("tagsAll"),
 	}
 	if strings.HasPrefix(g.Name, "sg-") {
-		return "", &Error{Status: 400, Code: "InvalidParameterValue", Message: "Value (" + g.Name + ") for parameter GroupName is invalid. Group names may not be in the format sg-*."}
+		return "", &Error{
+			Status:  400,
+			Code:    "InvalidParameterValue",
+			Message: "Value (" + g.Name + ") for parameter GroupName is invalid. Group names may not be in the format sg-*.",
+		}
 	}
 	for _, other := range r.state.SecurityGroups {
 		if other.Region == g.Region && other.VPC == g.VPC && other.Name == g.Name {
-			return "", &Error{Status: 400, Code: "InvalidGroup.Duplicate", Message: fmt.Sprintf("The security group '%s' already exists for VPC '%s'", g.Name, g.VPC)}
+			return "", &Error{
+				Status:  400,
+				Code:    "InvalidGroup.Duplicate",
+				Message: fmt.Sprintf("The security group '%s' already exists for VPC '%s'", g.Name, g.VPC),
+			}
 		}
 	}
 	id := "sg-0" + r.state.newID("security-group", r.provider.region+"/"+g.VPC+"/"+g.Name, 16)
@@ -170,7 +183,12 @@ func inline(g *SecurityGroup, id string, egress bool, known []any) []any {
 		at := fmt.Sprint(r.Protocol, r.From, r.To, r.Description)
 		b, ok := blocks[at]
 		if !ok {
-			b = object{"protocol": r.Protocol, "fromPort": float64(max(r.From, 0)), "toPort": float64(max(r.To, 0)), "self": false}
+			b = object{
+				"protocol": r.Protocol,
+				"fromPort": float64(max(r.From, 0)),
+				"toPort":   float64(max(r.To, 0)),
+				"self":     false,
+			}
 			if r.Description != "" {
 				b["description"] = r.Description
 			}
@@ -202,7 +220,8 @@ func readGroup(r *request) (object, error) {
 		return nil, nil
 	}
 	return r.tagsOut(object{
-		"arn": r.arn("ec2", "security-group/"+r.id), "ownerId": r.state.Account, "name": g.Name, "description": g.Description,
+		"arn":     r.arn("ec2", "security-group/"+r.id),
+		"ownerId": r.state.Account, "name": g.Name, "description": g.Description,
 		"vpcId": g.VPC, "namePrefix": r.old.str("namePrefix"),
 		"ingress": inline(g, r.id, false, r.old.list("ingress")), "egress": inline(g, r.id, true, r.old.list("egress")),
 	}, g.Tags), nil
@@ -211,7 +230,11 @@ func readGroup(r *request) (object, error) {
 func updateGroup(r *request) error {
 	g := r.state.SecurityGroups[r.id]
 	if g == nil {
-		return &Error{Status: 400, Code: "InvalidGroup.NotFound", Message: fmt.Sprintf("The security group '%s' does not exist", r.id)}
+		return &Error{
+			Status:  400,
+			Code:    "InvalidGroup.NotFound",
+			Message: fmt.Sprintf("The security group '%s' does not exist", r.id),
+		}
 	}
 	if err := r.setInline(r.id, g); err != nil {
 		return err
@@ -223,7 +246,11 @@ func updateGroup(r *request) error {
 // deleteGroup: EC2 keeps a group that a network interface or another group's rule uses. A serverless cluster has
 // interfaces in its groups.
 func deleteGroup(r *request) error {
-	inUse := &Error{Status: 400, Code: "DependencyViolation", Message: fmt.Sprintf("resource %s has a dependent object", r.id)}
+	inUse := &Error{
+		Status:  400,
+		Code:    "DependencyViolation",
+		Message: fmt.Sprintf("resource %s has a dependent object", r.id),
+	}
 	for _, i := range r.state.Interfaces {
 		if slices.Contains(i.SecurityGroups, r.id) {
 			return inUse

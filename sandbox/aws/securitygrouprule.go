@@ -38,32 +38,52 @@ func (r *request) checkRule(g *SecurityGroup, x *Rule) error {
 	if x.Group != "" {
 		other := r.state.SecurityGroups[x.Group]
 		if other == nil || other.Region != g.Region {
-			return &Error{Status: 400, Code: "InvalidGroup.NotFound", Message: fmt.Sprintf("The security group '%s' does not exist", x.Group)}
+			return &Error{
+				Status:  400,
+				Code:    "InvalidGroup.NotFound",
+				Message: fmt.Sprintf("The security group '%s' does not exist", x.Group),
+			}
 		}
 		if other.VPC != g.VPC {
-			return &Error{Status: 400, Code: "InvalidGroup.NotFound", Message: "You have specified two resources that belong to different networks."}
+			return &Error{
+				Status:  400,
+				Code:    "InvalidGroup.NotFound",
+				Message: "You have specified two resources that belong to different networks.",
+			}
 		}
 	}
 	for _, cidr := range []string{x.CIDR, x.CIDR6} {
 		p, err := netip.ParsePrefix(cidr)
 		if cidr != "" && (err != nil || p.Addr().Is4() != (cidr == x.CIDR) || p.Masked() != p) {
-			return &Error{Status: 400, Code: "InvalidParameterValue", Message: fmt.Sprintf("CIDR block %s is malformed", cidr)}
+			return &Error{
+				Status:  400,
+				Code:    "InvalidParameterValue",
+				Message: fmt.Sprintf("CIDR block %s is malformed", cidr),
+			}
 		}
 	}
 	if (x.Protocol == "tcp" || x.Protocol == "udp") && (x.From < 0 || x.To < x.From) {
-		return &Error{Status: 400, Code: "InvalidParameterValue", Message: "Invalid value for portRange. Must specify both from and to ports with TCP/UDP."}
+		return &Error{
+			Status:  400,
+			Code:    "InvalidParameterValue",
+			Message: "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.",
+		}
 	}
 	return nil
 }
 
-// checkRules refuses duplicates, and more than 60 rules in one direction: EC2's default quota, which counts IPv4 and IPv6
-// apart, and a rule that refers to a group for both (Amazon VPC quotas).
+// checkRules refuses duplicates, and more than 60 rules in one direction: EC2's default quota, which counts IPv4 and
+// IPv6 apart, and a rule that refers to a group for both (Amazon VPC quotas).
 func checkRules(rules []*Rule) error {
 	type side struct{ egress, v6 bool }
 	seen, count := map[string]bool{}, map[side]int{}
 	for _, x := range rules {
 		if seen[x.source()] {
-			return &Error{Status: 400, Code: "InvalidPermission.Duplicate", Message: "the specified rule already exists"}
+			return &Error{
+				Status:  400,
+				Code:    "InvalidPermission.Duplicate",
+				Message: "the specified rule already exists",
+			}
 		}
 		seen[x.source()] = true
 		if x.CIDR6 == "" {
@@ -84,8 +104,8 @@ func checkRules(rules []*Rule) error {
 	return nil
 }
 
-// sources are the four resourceTypes of source of a rule resource: exactly one is given, and another kind means another rule
-// (ModifySecurityGroupRules can't change it).
+// sources are the four resourceTypes of source of a rule resource: exactly one is given, and another kind means another
+// rule (ModifySecurityGroupRules can't change it).
 var sources = []string{"cidrIpv4", "cidrIpv6", "referencedSecurityGroupId"}
 
 func sourceOf(o object) string {
@@ -97,7 +117,8 @@ func sourceOf(o object) string {
 	return ""
 }
 
-// egressRuleType is an outbound rule as a separate resource, which is not exclusive. The brokers' inbound rules are inline.
+// egressRuleType is an outbound rule as a separate resource, which is not exclusive. The brokers' inbound rules are
+// inline.
 var egressRuleType = &resourceType{
 	title: "VPC Security Group Egress Rule", service: "EC2",
 	apis: map[Operation]string{
@@ -176,7 +197,11 @@ func (r *request) putRule(was *Rule) (string, error) {
 	id := in.str("securityGroupId")
 	g := r.state.SecurityGroups[id]
 	if g == nil || g.Region != r.provider.region {
-		return "", &Error{Status: 400, Code: "InvalidGroup.NotFound", Message: fmt.Sprintf("The security group '%s' does not exist", id)}
+		return "", &Error{
+			Status:  400,
+			Code:    "InvalidGroup.NotFound",
+			Message: fmt.Sprintf("The security group '%s' does not exist", id),
+		}
 	}
 	x := &Rule{
 		Egress: true, Protocol: protocol(in.str("ipProtocol")), From: in.numOr("fromPort", -1), To: in.numOr("toPort", -1),
@@ -208,7 +233,11 @@ func readRule(r *request) (object, error) {
 	if x == nil {
 		return nil, nil
 	}
-	out := object{"securityGroupRuleId": x.ID, "arn": r.arn("ec2", "security-group-rule/"+x.ID), "ipProtocol": x.Protocol}
+	out := object{
+		"securityGroupRuleId": x.ID,
+		"arn":                 r.arn("ec2", "security-group-rule/"+x.ID),
+		"ipProtocol":          x.Protocol,
+	}
 	for id, other := range r.state.SecurityGroups {
 		if other == g {
 			out["securityGroupId"] = id

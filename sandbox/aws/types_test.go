@@ -39,7 +39,12 @@ func TestEveryType(t *testing.T) {
 			})
 			require.NoError(t, err)
 			for _, out := range k.outputs {
-				assert.True(t, planned.Properties[resource.PropertyKey(out)].IsComputed(), "%s is unknown in a preview", out)
+				assert.True(
+					t,
+					planned.Properties[resource.PropertyKey(out)].IsComputed(),
+					"%s is unknown in a preview",
+					out,
+				)
 			}
 			require.Equal(t, before, e.sandbox.Snapshot(), "a preview changes nothing")
 
@@ -124,7 +129,11 @@ func TestSDKNames(t *testing.T) {
 		}
 		return names
 	}
-	assert.ElementsMatch(t, tagNames(ec2.SecurityGroupIngress{}), append(fields(groupToken, "ingress"), "prefixListIds"))
+	assert.ElementsMatch(
+		t,
+		tagNames(ec2.SecurityGroupIngress{}),
+		append(fields(groupToken, "ingress"), "prefixListIds"),
+	)
 	assert.ElementsMatch(t, tagNames(msk.ServerlessClusterVpcConfig{}), fields(clusterToken, "vpcConfigs"))
 	assert.ElementsMatch(t, tagNames(iam.RoleInlinePolicy{}), fields(roleToken, "inlinePolicies"))
 	assert.ElementsMatch(t, tagNames(cloudwatch.MetricAlarmMetricQuery{}), fields(alarmToken, "metricQueries"))
@@ -157,15 +166,19 @@ func TestFunctions(t *testing.T) {
 		result any
 		want   object
 	}{
-		"aws:ec2/getVpc:getVpc": {object{"id": theVPC}, ec2.LookupVpcResult{}, object{"enableDnsHostnames": true, "enableDnsSupport": true}},
+		"aws:ec2/getVpc:getVpc": {object{"id": theVPC}, ec2.LookupVpcResult{},
+			object{"enableDnsHostnames": true, "enableDnsSupport": true}},
 		"aws:ec2/getSubnet:getSubnet": {
 			object{"id": "subnet-0a1b2c3d4e5f6071b"},
 			ec2.LookupSubnetResult{},
 			object{"vpcId": theVPC, "availabilityZone": "ap-south-1b"},
 		},
-		"aws:iam/getPolicy:getPolicy":                   {object{"name": "MSK-Permission-Boundary"}, iam.LookupPolicyResult{}, object{"arn": boundary, "path": "/"}},
-		"aws:index/getCallerIdentity:getCallerIdentity": {object{}, sdk.GetCallerIdentityResult{}, object{"accountId": "123456789012"}},
-		"aws:index/getPartition:getPartition":           {object{}, sdk.GetPartitionResult{}, object{"partition": "aws", "reverseDnsPrefix": "com.amazonaws"}},
+		"aws:iam/getPolicy:getPolicy": {object{"name": "MSK-Permission-Boundary"}, iam.LookupPolicyResult{},
+			object{"arn": boundary, "path": "/"}},
+		"aws:index/getCallerIdentity:getCallerIdentity": {object{}, sdk.GetCallerIdentityResult{},
+			object{"accountId": "123456789012"}},
+		"aws:index/getPartition:getPartition": {object{}, sdk.GetPartitionResult{},
+			object{"partition": "aws", "reverseDnsPrefix": "com.amazonaws"}},
 	} {
 		r, err := e.Invoke(t.Context(), plugin.InvokeRequest{Tok: tokens.ModuleMember(tok), Args: properties(f.in)})
 		require.NoError(t, err, tok)
@@ -173,7 +186,12 @@ func TestFunctions(t *testing.T) {
 		for name := range r.Properties {
 			names = append(names, string(name))
 		}
-		assert.ElementsMatch(t, slices.DeleteFunc(tagNames(f.result), func(n string) bool { return n == "filters" || n == "pathPrefix" }), names, tok)
+		assert.ElementsMatch(
+			t,
+			slices.DeleteFunc(tagNames(f.result), func(n string) bool { return n == "filters" || n == "pathPrefix" }),
+			names,
+			tok,
+		)
 		for k, v := range f.want {
 			assert.Equal(t, v, plain(r.Properties)[k], "%s %s", tok, k)
 		}
@@ -184,7 +202,15 @@ func TestFunctions(t *testing.T) {
 		"aws:iam/getPolicy:getPolicy": "reading Policy (nope): couldn't find resource",
 		"aws:s3/getBucket:getBucket":  "the sandbox has no function aws:s3/getBucket:getBucket",
 	} {
-		_, err := e.Invoke(t.Context(), plugin.InvokeRequest{Tok: tokens.ModuleMember(tok), Args: properties(object{map[bool]string{true: "arn", false: "id"}[strings.Contains(tok, "iam")]: "nope"})})
+		_, err := e.Invoke(
+			t.Context(),
+			plugin.InvokeRequest{
+				Tok: tokens.ModuleMember(tok),
+				Args: properties(
+					object{map[bool]string{true: "arn", false: "id"}[strings.Contains(tok, "iam")]: "nope"},
+				),
+			},
+		)
 		require.EqualError(t, err, want)
 	}
 	_, err := e.Check(t.Context(), plugin.CheckRequest{Type: "aws:s3/bucket:Bucket"})

@@ -1,5 +1,5 @@
-// Recentpulumi prints the path of the pulumi on PATH if it is recent enough for this project and has its Go language host
-// beside it. Otherwise it prints nothing, and the Makefile builds one.
+// Recentpulumi prints the path of the pulumi on PATH if it is recent enough for this project and has its Go language
+// host beside it. Otherwise it prints nothing, and the Makefile builds one.
 package main
 
 import (
