@@ -172,8 +172,10 @@ func TestWrongUsageChangesNothing(t *testing.T) {
 		assert.Equal(t, 2, code, "mskctl %s: %s", args, out)
 	}
 	assert.Empty(t, s.Changes())
-	for _, command := range []string{"", "init", "preview", "plan", "apply", "drift", "destroy", "report",
-		"ci fetch-plan"} {
+	for _, command := range []string{
+		"", "init", "preview", "plan", "apply", "drift", "destroy", "report",
+		"ci fetch-plan",
+	} {
 		out := s.runs(t, nil, append(strings.Fields(command), "-h")...)
 		if command != "" {
 			assert.Contains(t, out, "Example", command)

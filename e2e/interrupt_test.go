@@ -75,7 +75,7 @@ func (s *stack) unfinished(t *testing.T) (urns []string) {
 			} `json:"pending_operations"`
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(s.run(t, "pulumi stack export")), &export))
+	require.NoError(t, json.Unmarshal([]byte(s.OK(t, "stack", "export")), &export))
 	for _, p := range export.Deployment.Pending {
 		urns = append(urns, p.Type+" "+p.Resource.URN)
 	}

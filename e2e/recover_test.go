@@ -25,11 +25,11 @@ func TestRecover(t *testing.T) {
 	first.Fails(t, "up", "--yes", "--skip-preview")
 	first.AWS.Heal()
 	failed := first.image(t)
-	retag := func(stack string) func(*testing.T, *stack) {
+	retag := func(owner string) func(*testing.T, *stack) {
 		return func(_ *testing.T, s *stack) {
 			s.AWS.Edit(func(a *aws.State) {
-				a.Roles[lostRole].Tags = map[string]string{config.StackTag: stack}
-				if stack == "" {
+				a.Roles[lostRole].Tags = map[string]string{config.StackTag: owner}
+				if owner == "" {
 					a.Roles[lostRole].Tags = nil
 				}
 			})
@@ -101,7 +101,9 @@ func TestRecover(t *testing.T) {
 		{
 			"the preview fails", func(t *testing.T, s *stack) {
 				s.Set(t, map[string]string{"logRetentionDays": "15"})
-			}, []string{"--yes"}, 1,
+			},
+			[]string{"--yes"},
+			1,
 			[]string{"the preview fails:\nlogRetentionDays"},
 			false,
 		},

@@ -191,18 +191,28 @@ func TestFetchPlan(t *testing.T) {
 	}{
 		{"good", nil, one, []string{"plan.json", "metadata.json", "summary.md"}, ""},
 		{"repository", map[string]any{"repository": map[string]any{"full_name": "m/s"}}, one, nil, `its repository is "m/s"`},
-		{"fork", map[string]any{"head_repository": map[string]any{"full_name": "m/s"}}, one, nil,
-			`source repository is "m/s"`},
-		{"workflow", map[string]any{"path": ".github/workflows/test.yml@main"}, one, nil,
-			`its workflow is ".github/workflows/test`},
+		{
+			"fork",
+			map[string]any{"head_repository": map[string]any{"full_name": "m/s"}},
+			one, nil,
+			`source repository is "m/s"`,
+		},
+		{
+			"workflow",
+			map[string]any{"path": ".github/workflows/test.yml@main"},
+			one, nil,
+			`its workflow is ".github/workflows/test`,
+		},
 		{"branch", map[string]any{"head_branch": "feature"}, one, nil, `its branch is "feature", not "main"`},
 		{"commit", map[string]any{"head_sha": strings.Repeat("b2", 20)}, one, nil, `its commit is "b2`},
 		{"failed", map[string]any{"conclusion": "failure"}, one, nil, `its conclusion is "failure", not "success"`},
 		{"running", map[string]any{"conclusion": nil}, one, nil, `its conclusion is "", not "success"`},
 		{"event", map[string]any{"event": "pull_request"}, one, nil, "it was triggered by pull_request"},
 		{"no artifact", nil, `{"artifacts":[{"id":1,"name":"plan-dev"}]}`, nil, "has 0 artifacts named plan-prod"},
-		{"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil,
-			"has 2 artifacts"},
+		{
+			"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil,
+			"has 2 artifacts",
+		},
 		{"foreign file", nil, one, []string{"plan.json", "../Pulumi.yaml"}, "a file that no plan has"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

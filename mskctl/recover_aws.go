@@ -21,7 +21,7 @@ import (
 // lookup finds objects with the AWS SDK, in the stack's region and under the role that Pulumi assumes.
 type lookup struct {
 	sdk     aws.Config
-	cluster string
+	cfg     config.Config
 	regions []string // where to look for tagged objects
 	names   *iamNames
 }
@@ -31,7 +31,7 @@ func newLookup(ctx context.Context, cfg config.Config, regions []string) (lookup
 	regions = append([]string{cfg.Region}, regions...)
 	slices.Sort(regions)
 	names := &iamNames{client: iam.NewFromConfig(sdk), lists: map[string][]object{}}
-	return lookup{sdk, cfg.ClusterName, slices.Compact(regions), names}, err
+	return lookup{sdk, cfg, slices.Compact(regions), names}, err
 }
 
 // find returns the objects that could be the creation. Dashboards, alarms and attachments can't be in the way of
@@ -73,7 +73,7 @@ func (l lookup) clusters(ctx context.Context, name string) ([]object, error) {
 	return found, nil
 }
 
-// groups returns the security groups with the creation's name, or prefix of a name, in its VPC.
+// groups returns the security groups with the creation's name, or prefix of a name, in the stack's VPC.
 func (l lookup) groups(ctx context.Context, c creation) ([]object, error) {
 	name := c.text("name")
 	if prefix := c.text("namePrefix"); prefix != "" {
@@ -81,7 +81,7 @@ func (l lookup) groups(ctx context.Context, c creation) ([]object, error) {
 	}
 	pages := ec2.NewDescribeSecurityGroupsPaginator(ec2.NewFromConfig(l.sdk), &ec2.DescribeSecurityGroupsInput{
 		Filters: []ec2types.Filter{
-			{Name: aws.String("vpc-id"), Values: []string{c.text("vpcId")}},
+			{Name: aws.String("vpc-id"), Values: []string{l.cfg.VPCID}},
 			{Name: aws.String("group-name"), Values: []string{name}},
 		},
 	})
@@ -201,7 +201,7 @@ func (l lookup) tagged(ctx context.Context, stack string) ([]object, error) {
 		ours := func(name string) bool { // may be
 			return slices.ContainsFunc(l.regions, func(region string) bool { return strings.Contains(name, "-"+region+"-") })
 		}
-		others := func(name string) bool { return !strings.HasPrefix(name, l.cluster+"-") }
+		others := func(name string) bool { return !strings.HasPrefix(name, l.cfg.ClusterName+"-") }
 		objects, err := l.names.find(ctx, kind, ours, others)
 		if err != nil {
 			return nil, err

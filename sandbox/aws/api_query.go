@@ -36,39 +36,39 @@ func assumeRole(*request, url.Values) (any, error) {
 	return struct{ Credentials credentials }{credentials{"test", "test", "test", "2099-01-01T00:00:00Z"}}, nil
 }
 
-// filters returns a request's filters, by name.
-func filters(form url.Values) map[string][]string {
+// filters returns a request's filters, by name. Other names than the known ones and tag:… are refused.
+func filters(form url.Values, known ...string) (map[string][]string, error) {
 	out := map[string][]string{}
 	for i := 1; form.Has(fmt.Sprintf("Filter.%d.Name", i)); i++ {
 		name := form.Get(fmt.Sprintf("Filter.%d.Name", i))
+		if !slices.Contains(known, name) && !strings.HasPrefix(name, "tag:") {
+			return nil, &Error{
+				Status: http.StatusBadRequest, Code: "InvalidParameterValue",
+				Message: "The filter '" + name + "' is invalid",
+			}
+		}
 		for j := 1; form.Has(fmt.Sprintf("Filter.%d.Value.%d", i, j)); j++ {
 			out[name] = append(out[name], form.Get(fmt.Sprintf("Filter.%d.Value.%d", i, j)))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // meets reports whether an object with the properties and tags meets every filter. A value may end in *.
-func meets(filters map[string][]string, properties, tags map[string]string) (bool, error) {
+func meets(filters map[string][]string, properties, tags map[string]string) bool {
 	for name, values := range filters {
-		have, known := properties[name]
+		have := properties[name]
 		if key, ok := strings.CutPrefix(name, "tag:"); ok {
-			have, known = tags[key], true
-		}
-		if !known {
-			return false, &Error{
-				Status: http.StatusBadRequest, Code: "InvalidParameterValue",
-				Message: "The filter '" + name + "' is invalid",
-			}
+			have = tags[key]
 		}
 		if !slices.ContainsFunc(values, func(v string) bool {
 			prefix, open := strings.CutSuffix(v, "*")
 			return v == have || open && strings.HasPrefix(have, prefix)
 		}) {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 type xmlGroup struct {
@@ -84,16 +84,14 @@ func describeGroups(r *request, form url.Values) (any, error) {
 	var out struct {
 		Groups []xmlGroup `xml:"securityGroupInfo>item"`
 	}
+	wanted, err := filters(form, "vpc-id", "group-name", "group-id")
+	if err != nil {
+		return nil, err
+	}
 	for _, id := range slices.Sorted(maps.Keys(r.state.SecurityGroups)) {
 		g := r.state.SecurityGroups[id]
-		if g.Region != r.provider.region {
-			continue
-		}
-		ok, err := meets(filters(form), map[string]string{"vpc-id": g.VPC, "group-name": g.Name, "group-id": id}, g.Tags)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+		properties := map[string]string{"vpc-id": g.VPC, "group-name": g.Name, "group-id": id}
+		if g.Region == r.provider.region && meets(wanted, properties, g.Tags) {
 			arn := r.arn("ec2", "security-group/"+id)
 			out.Groups = append(out.Groups, xmlGroup{id, g.Name, g.Description, g.VPC, arn, ec2Tags(g.Tags)})
 		}
@@ -126,17 +124,17 @@ func describeRules(r *request, form url.Values) (any, error) {
 	var out struct {
 		Rules []xmlRule `xml:"securityGroupRuleSet>item"`
 	}
+	wanted, err := filters(form, "group-id", "security-group-rule-id")
+	if err != nil {
+		return nil, err
+	}
 	for _, id := range slices.Sorted(maps.Keys(r.state.SecurityGroups)) {
 		g := r.state.SecurityGroups[id]
 		if g.Region != r.provider.region {
 			continue
 		}
 		for _, x := range g.Rules {
-			ok, err := meets(filters(form), map[string]string{"group-id": id, "security-group-rule-id": x.ID}, x.Tags)
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
+			if !meets(wanted, map[string]string{"group-id": id, "security-group-rule-id": x.ID}, x.Tags) {
 				continue
 			}
 			rule := xmlRule{

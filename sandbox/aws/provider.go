@@ -4,7 +4,7 @@
 // What it copies: the resources and functions in kinds and functions below, their inputs and outputs, and of AWS what a
 // program meets: which change replaces and which updates in place (the ForceNew and Computed flags and the plan
 // modifiers of the Terraform provider that pulumi-aws wraps), defaults, names, default tags, ARNs, references between
-// objects, limits, conflicts, the texts of errors; faults and delays on request.
+// objects, limits, conflicts, the texts of errors; faults and delays on request. ServeAPI answers an AWS SDK's look-ups.
 //
 // What it does not: anything else, which it refuses by name; data planes (no Kafka, no log events, no metrics);
 // permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at
