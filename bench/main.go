@@ -1,10 +1,10 @@
 //go:build linux
 
-// Bench measures how fast the program is, on the real engine with the embedded AWS, and writes what it finds into
-// docs/evidence.md (`make bench`). Linux only: it reads /proc.
+// Bench measures how fast the program is, with the real CLI and engine in the sandbox, and writes the figures into
+// docs/evidence.md: `make bench`, or with -cold from a fresh clone with empty caches: `make bench-cold`. Linux only.
 //
-// Each figure is the median of several runs, with the quartiles. What is compared is run in turn, and ratios are taken
-// between runs of the same turn, so that they hold on a busy machine too.
+// Commands that are compared run in turn, and a ratio is the median of the ratios of each turn, so that other load
+// on the machine affects both sides alike.
 package main
 
 import (
@@ -14,13 +14,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
+
+	"msk-serverless/internal/project"
 )
 
 func main() {
-	cold := flag.Bool("cold", false, "measure from a fresh clone with empty caches instead, and the tests: half an hour")
-	rounds := flag.Int("rounds", 15, "how often to measure `n` what is quick; what is slow, less often")
+	cold := flag.Bool("cold", false, "measure a fresh clone with empty caches, and the tests, instead: half an hour")
+	rounds := flag.Int("rounds", 9, "how often to run each command")
 	flag.Parse()
 	if err := run(*cold, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -30,107 +33,86 @@ func main() {
 
 // bench is one run of the measurements.
 type bench struct {
-	root    string // the checkout
-	dir     string // for what is built and deployed; inside the checkout, because the CLI reads the repository it is in
-	rounds  int
-	targets []string // rows of the table
-	text    strings.Builder
+	root   string // the checkout
+	dir    string // for what is built and deployed
+	rounds int
+	rows   []string // of the table in docs/evidence.md
 }
 
 func run(cold bool, rounds int) error {
-	root, err := os.Getwd()
+	root, err := project.FindRoot()
 	if err != nil {
 		return err
 	}
-	if err := os.Setenv("PATH", filepath.Join(root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+	if err := os.Chdir(root); err != nil {
 		return err
 	}
-	// As `make` has it: asking git for the commit would be a part of each build.
-	if err := os.Setenv("GOFLAGS", "-buildvcs=false"); err != nil {
+	bin := filepath.Join(root, "bin")
+	if err := os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return err
 	}
-	if err := adoptOrphans(); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(".sandbox", 0o755); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(filepath.Join(root, ".sandbox"), "bench")
+	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-
 	b := &bench{root: root, dir: dir, rounds: rounds}
-	part, command, steps := "performance", "make bench", []func(*bench) error{
-		(*bench).measureBuilds, (*bench).measureWarm, (*bench).measureAlone, (*bench).measureGrowth, (*bench).measurePath, (*bench).measureLookUps,
-	}
+	part, command, measure := "performance", "make bench", b.measureWarm
 	if cold {
-		part, command, steps = "performance, cold", "make bench-cold", []func(*bench) error{(*bench).measureCold, (*bench).measureTests}
+		part, command, measure = "performance, cold", "make bench-cold", b.measureCold
 	}
-	opening := machine(command)
-	if cold {
-		opening = "### From a fresh clone, with empty caches\n\n" + opening
+	opening := machine(command) // before the measurements raise the load
+	if err := measure(); err != nil {
+		return err
 	}
-	for _, step := range steps {
-		if err := step(b); err != nil {
-			return err
-		}
-	}
-	report := opening + "\n\n| target | measured | |\n| --- | --- | --- |\n" + strings.Join(b.targets, "") + b.text.String()
-	fmt.Println(report)
-	return write(filepath.Join(root, "docs", "evidence.md"), part, report)
-}
-
-// machine says where and when the figures are from.
-func machine(command string) string {
-	return fmt.Sprintf("Measured by `%s` on %s: %d cores (%s), load %s at the start, %s, Pulumi %s.", command,
-		time.Now().Format(time.DateOnly), runtime.NumCPU(), processor(), load(), runtime.Version(), output("pulumi", "version"))
-}
-
-func processor() string {
-	text, _ := os.ReadFile("/proc/cpuinfo")
-	_, after, _ := strings.Cut(string(text), "model name\t: ")
-	name, _, _ := strings.Cut(after, "\n")
-	return name
-}
-
-func load() string {
-	text, _ := os.ReadFile("/proc/loadavg")
-	one, _, _ := strings.Cut(string(text), " ")
-	return one
-}
-
-// output is what a command prints, empty where it fails.
-func output(name string, args ...string) string {
-	out, _ := exec.Command(name, args...).Output()
-	return strings.TrimSpace(string(out))
-}
-
-// progress goes to standard error, where it doesn't mix with the report.
-func progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
-}
-
-// printf writes to the report.
-func (b *bench) printf(format string, args ...any) { fmt.Fprintf(&b.text, format, args...) }
-
-// target notes whether a target is met.
-func (b *bench) target(what, measured string, met bool) {
-	b.targets = append(b.targets, fmt.Sprintf("| %s | %s | %s |\n", what, measured, map[bool]string{true: "met", false: "**not met**"}[met]))
-}
-
-// write puts the report between the part's marks.
-func write(path, part, report string) error {
-	doc, err := os.ReadFile(path)
+	report := opening + "\n\n| what | measured | target |\n| --- | --- | --- |\n" + strings.Join(b.rows, "")
+	fmt.Print(report)
+	const page = "docs/evidence.md"
+	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	start, end := "<!-- "+part+" -->", "<!-- /"+part+" -->"
-	before, rest, ok := strings.Cut(string(doc), start)
-	_, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		return fmt.Errorf("%s has no %s and %s", path, start, end)
+	spliced, err := project.Splice(string(text), part, report)
+	if err != nil {
+		return fmt.Errorf("%s: %w", page, err)
 	}
-	return os.WriteFile(path, []byte(before+start+"\n"+report+"\n"+end+after), 0o644)
+	return os.WriteFile(page, []byte(spliced), 0o644)
+}
+
+// machine returns a sentence on when and where the figures were measured.
+func machine(command string) string {
+	cpu := find(`/proc/cpuinfo`, "model name\t: ", "\n")
+	load := find("/proc/loadavg", "", " ")
+	version, _ := exec.Command("pulumi", "version").Output()
+	return fmt.Sprintf("Measured by `%s` on %s: %d cores (%s), load %s at the start, %s, Pulumi %s. Medians.", command,
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), cpu, load, runtime.Version(),
+		strings.TrimSpace(string(version)))
+}
+
+// find returns the text of a file between the first before and the next after, or an empty string.
+func find(file, before, after string) string {
+	text, _ := os.ReadFile(file)
+	_, rest, _ := strings.Cut(string(text), before)
+	found, _, _ := strings.Cut(rest, after)
+	return found
+}
+
+// row adds a row to the table.
+func (b *bench) row(what, measured, target string) {
+	b.rows = append(b.rows, fmt.Sprintf("| %s | %s | %s |\n", what, measured, target))
+}
+
+// limit returns a target in words, and whether it was met.
+func limit(value, most float64, unit string) string {
+	verdict := "met"
+	if value > most {
+		verdict = "**not met**"
+	}
+	return fmt.Sprintf("≤ %g%s: %s", most, unit, verdict)
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -455,8 +455,10 @@ func TestChanges(t *testing.T) {
 			return c.embedded != ""
 		})
 	} else {
-		alarmed = newStack(t, configtest.With(map[string]string{"protect": "false", "alarmTopicArn": onCall,
-			"consumerGroupNames": `["team-quant"]`}))
+		alarmed = newStack(t, configtest.With(map[string]string{
+			"protect": "false", "alarmTopicArn": onCall,
+			"consumerGroupNames": `["team-quant"]`,
+		}))
 		alarmed.Up(t)
 	}
 	t.Run("rows", func(t *testing.T) {

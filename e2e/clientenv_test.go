@@ -65,6 +65,8 @@ func TestClientEnv(t *testing.T) {
 	})
 	assert.Equal(t, odd, env("--role", "consumer", "--team", "odd", "--format", "env"))
 
+	assert.Equal(t, common, env("--role", "operator"), "the brokers, and nothing secret")
+
 	collector := clientEnv("--role", "collector", "--format", "properties")
 	for _, line := range []string{
 		"bootstrap.servers=" + brokers, "security.protocol=SASL_SSL", "sasl.mechanism=AWS_MSK_IAM",
@@ -105,7 +107,7 @@ func TestClientEnv(t *testing.T) {
 
 	refuses(1, "no team nobody is deployed; there are: odd, plain", "--role", "consumer", "--team", "nobody")
 	refuses(2, "--team is for consumers", "--role", "collector", "--team", "odd")
-	refuses(2, `--role must be one of "collector","consumer"`, "--role", "producer")
+	refuses(2, `--role must be one of "collector","consumer","operator"`, "--role", "producer")
 	refuses(2, "--format must be one of", "--role", "collector", "--format", "yaml")
 	refuses(2, "--teams", "--role", "consumer", "--teams", "odd")
 	refuses(2, "--role", "--team", "odd")

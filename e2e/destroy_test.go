@@ -55,8 +55,10 @@ func TestStackConfig(t *testing.T) {
 	assert.Contains(t, s.runs(t, []string{"STACK_CONFIG="}, "ci", "stack-config", "test"), "is used as committed")
 	assert.Equal(t, committed, s.read(t, "Pulumi.test.yaml"))
 
-	for _, secret := range []string{"config: [hidden", "hidden", "config: hidden", "other: hidden",
-		"config: {}\n---\nconfig: {a: hidden}"} {
+	for _, secret := range []string{
+		"config: [hidden", "hidden", "config: hidden", "other: hidden",
+		"config: {}\n---\nconfig: {a: hidden}",
+	} {
 		out, code := s.mskctl(t, []string{"STACK_CONFIG=" + secret}, "ci", "stack-config", "test")
 		assert.Equal(t, 1, code, secret)
 		assert.NotContains(t, out, "hidden")

@@ -69,7 +69,7 @@ func (d *deployment) byKind() (cases []faultCase) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(kinds)) {
 			f := kinds[name]
-			f.Kind = kind
+			f.Operation = kind
 			cases = append(cases, faultCase{fmt.Sprintf("%s/every %s %s", d.name, kind, name), d, f})
 		}
 	}
@@ -132,7 +132,7 @@ func TestFaults(t *testing.T) {
 func cut(cases []faultCase) (some []faultCase) {
 	byHand := map[string]bool{}
 	for i, c := range cases {
-		lost := c.deployment.name == "up" && c.fault.Kind == aws.Create && c.fault.After &&
+		lost := c.deployment.name == "up" && c.fault.Operation == aws.Create && c.fault.After &&
 			needsHand[c.fault.Type] != "" &&
 			!byHand[c.fault.Type]
 		if lost {
@@ -166,7 +166,7 @@ func (c faultCase) run(t *testing.T) {
 	assert.Contains(t, out, c.fault.Error.Error())
 	failed := slices.DeleteFunc(s.AWS.Calls(), func(c aws.Call) bool { return c.Err == "" })
 	require.NotEmpty(t, failed)
-	if c.fault.Kind == aws.LookUp { // of look-ups side by side, the program may go by the first that fails
+	if c.fault.Operation == aws.LookUp { // of look-ups side by side, the program may go by the first that fails
 		failed = slices.DeleteFunc(failed, func(c aws.Call) bool { return !strings.Contains(out, named(c)) })
 		require.NotEmpty(t, failed, "what was looked up is named:\n%s", out)
 	}

@@ -11,12 +11,13 @@ import (
 const (
 	collectorRole = "collector"
 	consumerRole  = "consumer"
+	operatorRole  = "operator"
 )
 
 // clientEnvCmd prints the settings that a client of a deployed stack needs.
 type clientEnvCmd struct {
 	stackArg
-	Role   string `required:"" enum:"collector,consumer" placeholder:"ROLE" help:"Either collector or consumer."`
+	Role   string `required:"" enum:"collector,consumer,operator" placeholder:"ROLE" help:"One of ${enum}."`
 	Team   string `placeholder:"TEAM" help:"Team of consumers with its own lists in consumerTeams."`
 	Format string `enum:"env,properties,json,user-data" default:"env" help:"One of ${enum}."`
 }
@@ -24,7 +25,7 @@ type clientEnvCmd struct {
 // Help returns the details of mskctl client-env --help.
 func (clientEnvCmd) Help() string {
 	return `Prints the settings to standard output. A consumer gets the topic prefixes and groups of its team, or those
-that all consumers share if no team is given.
+that all consumers share if no team is given. An operator gets the brokers alone, for Kafka's tools.
 
   env         a file for a shell, for systemd's EnvironmentFile= and for docker's --env-file
   properties  Java client properties, for aws-msk-iam-auth
@@ -39,8 +40,8 @@ Example:
 
 // Run prints the settings, or nothing if anything is wrong.
 func (c clientEnvCmd) Run(s *session) error {
-	if c.Role == collectorRole && c.Team != "" {
-		return &exitError{2, fmt.Errorf("--team is for consumers: leave it out for collectors")}
+	if c.Role != consumerRole && c.Team != "" {
+		return &exitError{2, fmt.Errorf("--team is for consumers: leave it out for a role of %s", c.Role)}
 	}
 	doc, err := s.pulumi(c.Stack, "stack", "output", "--json")
 	if err != nil {
@@ -72,6 +73,7 @@ type clientOutputs struct {
 	ConsumerSecurityGroupID      string                     `json:"consumerSecurityGroupId"`
 	ConsumerPolicyARN            string                     `json:"consumerPolicyArn"`
 	ConsumerTeamPolicyARNs       map[string]string          `json:"consumerTeamPolicyArns"`
+	OperatorPolicyARNs           []string                   `json:"operatorPolicyArns"`
 	ProducerTopicPrefixes        []string                   `json:"producerTopicPrefixes"`
 	ConsumerTopicPrefixes        []string                   `json:"consumerTopicPrefixes"`
 	ConsumerGroupNames           []string                   `json:"consumerGroupNames"`
@@ -98,19 +100,20 @@ type clientSettings struct {
 	SecurityProtocol  string       `json:"securityProtocol"`
 	Stack             string       `json:"stack"`
 	Team              string       `json:"team,omitempty"`
-	TopicPrefixes     []string     `json:"topicPrefixes"`
+	TopicPrefixes     []string     `json:"topicPrefixes,omitempty"`
 }
 
 // clientLaunch names what a client is launched with.
 type clientLaunch struct {
-	InstanceProfileName string `json:"instanceProfileName,omitempty"`
-	LogGroupName        string `json:"logGroupName,omitempty"`
-	PolicyARN           string `json:"policyArn,omitempty"`
-	SecurityGroupID     string `json:"securityGroupId"`
+	InstanceProfileName string   `json:"instanceProfileName,omitempty"`
+	LogGroupName        string   `json:"logGroupName,omitempty"`
+	PolicyARN           string   `json:"policyArn,omitempty"`
+	PolicyARNs          []string `json:"policyArns,omitempty"`
+	SecurityGroupID     string   `json:"securityGroupId"`
 }
 
-// newClientSettings returns the settings of a collector, of a team's consumer, or of a shared consumer if team is
-// empty.
+// newClientSettings returns the settings of a collector, of an operator, of a team's consumer, or of a shared consumer
+// if team is empty.
 func newClientSettings(stack, role, team string, outputs clientOutputs) (clientSettings, error) {
 	if outputs.BootstrapBrokers == "" {
 		return clientSettings{}, fmt.Errorf("it isn't deployed, or its output bootstrapBrokersSaslIam is empty")
@@ -128,6 +131,11 @@ func newClientSettings(stack, role, team string, outputs clientOutputs) (clientS
 	switch {
 	case role == collectorRole:
 		settings.addCollector(outputs)
+	case role == operatorRole:
+		settings.Launch = clientLaunch{
+			PolicyARNs:      outputs.OperatorPolicyARNs,
+			SecurityGroupID: outputs.ConsumerSecurityGroupID,
+		}
 	case team == "":
 		err = settings.addSharedConsumer(outputs)
 	default:
@@ -182,13 +190,16 @@ func deployedTeams(outputs clientOutputs) string {
 // check returns an error if an output that the client needs is missing, as some are if an older version deployed the
 // stack.
 func (c *clientSettings) check() error {
-	needed := []string{c.Region, c.Launch.SecurityGroupID}
-	if c.Role == collectorRole {
-		needed = append(needed, c.Launch.InstanceProfileName, c.Launch.LogGroupName)
-	} else {
-		needed = append(needed, c.Launch.PolicyARN)
+	missing := c.Region == "" || c.Launch.SecurityGroupID == ""
+	switch c.Role {
+	case collectorRole:
+		missing = missing || c.Launch.InstanceProfileName == "" || c.Launch.LogGroupName == "" || len(c.TopicPrefixes) == 0
+	case consumerRole:
+		missing = missing || c.Launch.PolicyARN == "" || len(c.TopicPrefixes) == 0 || len(c.Groups) == 0
+	default:
+		missing = missing || len(c.Launch.PolicyARNs) == 0
 	}
-	if slices.Contains(needed, "") || len(c.TopicPrefixes) == 0 || c.Role == consumerRole && len(c.Groups) == 0 {
+	if missing {
 		return fmt.Errorf("some of its outputs are missing: deploy it with this version first")
 	}
 	return nil

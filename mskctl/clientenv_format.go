@@ -44,18 +44,19 @@ func (c *clientSettings) env() string {
 		set("KAFKA_ACKS", c.Acks)
 	}
 	set("KAFKA_BOOTSTRAP_SERVERS", strings.Join(c.BootstrapServers, ","))
-	if c.Role == collectorRole {
+	switch c.Role {
+	case collectorRole:
 		set("KAFKA_COMPRESSION_TYPE", c.CompressionType)
 		set("KAFKA_ENABLE_IDEMPOTENCE", strconv.FormatBool(c.EnableIdempotence))
-	} else {
-		set("KAFKA_GROUP_IDS", strings.Join(c.Groups, ","))
-	}
-	if c.Role == collectorRole {
 		set("KAFKA_LINGER_MS", strconv.Itoa(c.LingerMS))
+	case consumerRole:
+		set("KAFKA_GROUP_IDS", strings.Join(c.Groups, ","))
 	}
 	set("KAFKA_SASL_MECHANISM", c.SASLMechanism)
 	set("KAFKA_SECURITY_PROTOCOL", c.SecurityProtocol)
-	set("KAFKA_TOPIC_PREFIXES", strings.Join(c.TopicPrefixes, ","))
+	if len(c.TopicPrefixes) > 0 {
+		set("KAFKA_TOPIC_PREFIXES", strings.Join(c.TopicPrefixes, ","))
+	}
 	return b.String()
 }
 
@@ -77,7 +78,9 @@ func (c *clientSettings) properties() string {
 			"linger.ms="+strconv.Itoa(c.LingerMS),
 		)
 	}
-	lines = append(lines, "# Topics may begin with: "+strings.Join(c.TopicPrefixes, " "))
+	if len(c.TopicPrefixes) > 0 {
+		lines = append(lines, "# Topics may begin with: "+strings.Join(c.TopicPrefixes, " "))
+	}
 	prefix := "group.id="
 	if len(c.Groups) > 1 {
 		lines = append(lines, "# Choose one group:")

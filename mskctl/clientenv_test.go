@@ -37,7 +37,7 @@ func TestClientEnvFormats(t *testing.T) {
 			assert.Equal(t, string(want), got)
 		})
 	}
-	assert.Equal(t, 52, tested)
+	assert.Equal(t, 55, tested)
 }
 
 func TestClientEnvRefuses(t *testing.T) {
@@ -60,6 +60,10 @@ func TestClientEnvRefuses(t *testing.T) {
 		{"nothing", "default", "consumer", "", func(o *clientOutputs) { *o = clientOutputs{} }, "it isn't deployed"},
 		{
 			"no prefixes", "default", "collector", "", func(o *clientOutputs) { o.ProducerTopicPrefixes = nil },
+			"some of its outputs are missing",
+		},
+		{
+			"no operators' policy", "default", "operator", "", func(o *clientOutputs) { o.OperatorPolicyARNs = nil },
 			"some of its outputs are missing",
 		},
 		{

@@ -1,5 +1,5 @@
 // Command plain registers as many policies as the environment variable POLICIES says, each with the same short document:
-// what the engine itself takes for a resource of the kind that a consumer team has.
+// for comparison with the program.
 package main
 
 import (

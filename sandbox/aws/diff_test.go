@@ -35,33 +35,49 @@ func TestDiff(t *testing.T) {
 		changed, replaced []resource.PropertyKey
 		deleteFirst       bool
 	}{
-		{"cluster tags", clusterToken, with(in[clusterToken], "tags", map[string]any{"a": "b"}),
-			keys("tags", "tagsAll"), nil, false},
-		{"cluster name", clusterToken, with(in[clusterToken], "clusterName", "other"), keys("clusterName"),
-			keys("clusterName"), false},
-		{"cluster subnets reordered", clusterToken,
-			vpcs(in[clusterToken], func(v map[string]any) { slices.Reverse(v["subnetIds"].([]any)) }), nil, nil, false},
+		{
+			"cluster tags", clusterToken, with(in[clusterToken], "tags", map[string]any{"a": "b"}),
+			keys("tags", "tagsAll"), nil, false,
+		},
+		{
+			"cluster name", clusterToken, with(in[clusterToken], "clusterName", "other"), keys("clusterName"),
+			keys("clusterName"), false,
+		},
+		{
+			"cluster subnets reordered", clusterToken,
+			vpcs(in[clusterToken], func(v map[string]any) { slices.Reverse(v["subnetIds"].([]any)) }), nil, nil, false,
+		},
 		{"cluster subnets", clusterToken, vpcs(in[clusterToken], func(v map[string]any) {
 			v["subnetIds"] = append(v["subnetIds"].([]any), "subnet-0a1b2c3d4e5f6071c")
 		}), keys("vpcConfigs"), keys("vpcConfigs"), true},
 		{"cluster groups", clusterToken, vpcs(in[clusterToken],
 			func(v map[string]any) { v["securityGroupIds"] = []any{more} }), keys("vpcConfigs"), keys("vpcConfigs"), true},
 
-		{"group description", groupToken, with(in[groupToken], "description", "other"), keys("description"),
-			keys("description"), true},
-		{"group description left out", groupToken, with(in[groupToken], "description", nil), keys("description"),
-			keys("description"), true},
+		{
+			"group description", groupToken, with(in[groupToken], "description", "other"), keys("description"),
+			keys("description"), true,
+		},
+		{
+			"group description left out", groupToken, with(in[groupToken], "description", nil), keys("description"),
+			keys("description"), true,
+		},
 		{"group vpc", groupToken, with(in[groupToken], "vpcId", "vpc-00000002"), keys("vpcId"), keys("vpcId"), true},
 		{"group name", groupToken, with(in[groupToken], "name", "other"), keys("name"), keys("name"), false},
-		{"group prefix", groupToken, with(in[groupToken], "name", nil, "namePrefix", "other"), keys("namePrefix"),
-			keys("namePrefix"), false},
-		{"group ingress grown", groupToken, with(in[groupToken], "ingress", []any{block, kafkaFrom(more)}),
-			keys("ingress"), nil, false},
+		{
+			"group prefix", groupToken, with(in[groupToken], "name", nil, "namePrefix", "other"), keys("namePrefix"),
+			keys("namePrefix"), false,
+		},
+		{
+			"group ingress grown", groupToken, with(in[groupToken], "ingress", []any{block, kafkaFrom(more)}),
+			keys("ingress"), nil, false,
+		},
 		{"group ingress closed", groupToken, with(in[groupToken], "ingress", []any{}), keys("ingress"), nil, false},
 		{"group ingress left out", groupToken, with(in[groupToken], "ingress", nil), nil, nil, false},
 
-		{"rule group", egressToken, with(in[egressToken], "securityGroupId", more), keys("securityGroupId"),
-			keys("securityGroupId"), false},
+		{
+			"rule group", egressToken, with(in[egressToken], "securityGroupId", more), keys("securityGroupId"),
+			keys("securityGroupId"), false,
+		},
 		{"rule ports", egressToken, with(in[egressToken], "fromPort", 2), keys("fromPort"), nil, false},
 		{"rule cidr", egressToken, with(in[egressToken], "cidrIpv4", "10.1.0.0/16"), keys("cidrIpv4"), nil, false},
 		{
@@ -71,20 +87,30 @@ func TestDiff(t *testing.T) {
 		{"rule description", egressToken, with(in[egressToken], "description", nil), keys("description"), nil, false},
 
 		{"log retention", logGroupToken, with(in[logGroupToken], "retentionInDays", 30), keys("retentionInDays"), nil, false},
-		{"log retention left out", logGroupToken, with(in[logGroupToken], "retentionInDays", nil),
-			keys("retentionInDays"), nil, false},
-		{"log key", logGroupToken, with(in[logGroupToken], "kmsKeyId", "arn:aws:kms:ap-south-1:123456789012:key/k"),
-			keys("kmsKeyId"), nil, false},
+		{
+			"log retention left out", logGroupToken, with(in[logGroupToken], "retentionInDays", nil),
+			keys("retentionInDays"), nil, false,
+		},
+		{
+			"log key", logGroupToken, with(in[logGroupToken], "kmsKeyId", "arn:aws:kms:ap-south-1:123456789012:key/k"),
+			keys("kmsKeyId"), nil, false,
+		},
 		{"log name", logGroupToken, with(in[logGroupToken], "name", "/other"), keys("name"), keys("name"), false},
-		{"log class", logGroupToken, with(in[logGroupToken], "logGroupClass", "INFREQUENT_ACCESS"),
-			keys("logGroupClass"), keys("logGroupClass"), true},
+		{
+			"log class", logGroupToken, with(in[logGroupToken], "logGroupClass", "INFREQUENT_ACCESS"),
+			keys("logGroupClass"), keys("logGroupClass"), true,
+		},
 
 		{"role trust reworded", roleToken, with(in[roleToken], "assumeRolePolicy",
 			strings.Replace(trust, `"sts:AssumeRole"`, `[ "sts:AssumeRole" ]`, 1)), nil, nil, false},
-		{"role trust", roleToken, with(in[roleToken], "assumeRolePolicy", strings.Replace(trust, "ec2.", "ecs.", 1)),
-			keys("assumeRolePolicy"), nil, false},
-		{"role boundary", roleToken, with(in[roleToken], "permissionsBoundary", nil), keys("permissionsBoundary"),
-			nil, false},
+		{
+			"role trust", roleToken, with(in[roleToken], "assumeRolePolicy", strings.Replace(trust, "ec2.", "ecs.", 1)),
+			keys("assumeRolePolicy"), nil, false,
+		},
+		{
+			"role boundary", roleToken, with(in[roleToken], "permissionsBoundary", nil), keys("permissionsBoundary"),
+			nil, false,
+		},
 		{"role description", roleToken, with(in[roleToken], "description", "e"), keys("description"), nil, false},
 		{"role path", roleToken, with(in[roleToken], "path", "/x/"), keys("path"), keys("path"), true},
 		{"role name", roleToken, with(in[roleToken], "name", "other"), keys("name"), keys("name"), false},
@@ -97,23 +123,37 @@ func TestDiff(t *testing.T) {
 			strings.Replace(readOnly, `["*"]`, `"*"`, 1)+"\n"), nil, nil, false},
 		{"policy document", policyToken, with(in[policyToken], "policy",
 			strings.Replace(readOnly, "Allow", "Deny", 1)), keys("policy"), nil, false},
-		{"policy description", policyToken, with(in[policyToken], "description", "e"), keys("description"),
-			keys("description"), true},
+		{
+			"policy description", policyToken, with(in[policyToken], "description", "e"), keys("description"),
+			keys("description"), true,
+		},
 
 		{"attachment role", attachmentToken, with(in[attachmentToken], "role", "r"), keys("role"), keys("role"), false},
-		{"attachment policy", attachmentToken, with(in[attachmentToken], "policyArn", boundary), keys("policyArn"),
-			keys("policyArn"), false},
-		{"exclusive policies", exclusiveToken, with(in[exclusiveToken], "policyArns", []any{}), keys("policyArns"),
-			nil, false},
-		{"exclusive role", exclusiveToken, with(in[exclusiveToken], "roleName", "r"), keys("roleName"),
-			keys("roleName"), false},
+		{
+			"attachment policy", attachmentToken, with(in[attachmentToken], "policyArn", boundary), keys("policyArn"),
+			keys("policyArn"), false,
+		},
+		{
+			"exclusive policies", exclusiveToken, with(in[exclusiveToken], "policyArns", []any{}), keys("policyArns"),
+			nil, false,
+		},
+		{
+			"exclusive role", exclusiveToken, with(in[exclusiveToken], "roleName", "r"), keys("roleName"),
+			keys("roleName"), false,
+		},
 
-		{"dashboard body reworded", dashboardToken, with(in[dashboardToken], "dashboardBody", `{"widgets":[]}`), nil,
-			nil, false},
-		{"dashboard body", dashboardToken, with(in[dashboardToken], "dashboardBody", `{}`), keys("dashboardBody"),
-			nil, false},
-		{"dashboard name", dashboardToken, with(in[dashboardToken], "dashboardName", "e"), keys("dashboardName"),
-			keys("dashboardName"), false},
+		{
+			"dashboard body reworded", dashboardToken, with(in[dashboardToken], "dashboardBody", `{"widgets":[]}`), nil,
+			nil, false,
+		},
+		{
+			"dashboard body", dashboardToken, with(in[dashboardToken], "dashboardBody", `{}`), keys("dashboardBody"),
+			nil, false,
+		},
+		{
+			"dashboard name", dashboardToken, with(in[dashboardToken], "dashboardName", "e"), keys("dashboardName"),
+			keys("dashboardName"), false,
+		},
 		{"alarm threshold", alarmToken, with(in[alarmToken], "threshold", 11), keys("threshold"), nil, false},
 		{"alarm name", alarmToken, with(in[alarmToken], "name", "b"), keys("name"), keys("name"), false},
 	} {

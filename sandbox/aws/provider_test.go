@@ -34,8 +34,10 @@ func TestNames(t *testing.T) {
 
 func TestPartition(t *testing.T) {
 	t.Parallel()
-	for region, want := range map[string]string{"eu-west-1": "aws", "cn-north-1": "aws-cn",
-		"us-gov-west-1": "aws-us-gov"} {
+	for region, want := range map[string]string{
+		"eu-west-1": "aws", "cn-north-1": "aws-cn",
+		"us-gov-west-1": "aws-us-gov",
+	} {
 		e := newEngine(t, New(), object{"region": region})
 		group := e.create(groupToken, "g", object{"vpcId": theVPC})
 		c := e.create(clusterToken, "c", clusterInputs(group.id))
@@ -74,8 +76,10 @@ func TestProviderConfig(t *testing.T) {
 		want   string
 	}{
 		{object{"region": "eu-west-1", "allowedAccountIds": `["999999999999"]`}, "AWS account ID not allowed: 123456789012"},
-		{object{"region": "eu-west-1", "forbiddenAccountIds": `["123456789012"]`},
-			"AWS account ID not allowed: 123456789012"},
+		{
+			object{"region": "eu-west-1", "forbiddenAccountIds": `["123456789012"]`},
+			"AWS account ID not allowed: 123456789012",
+		},
 		{object{"region": "europe"}, "invalid AWS Region: europe"},
 	} {
 		_, err := p.Configure(t.Context(), plugin.ConfigureRequest{Inputs: properties(c.config)})

@@ -166,19 +166,31 @@ func TestFunctions(t *testing.T) {
 		result any
 		want   object
 	}{
-		"aws:ec2/getVpc:getVpc": {object{"id": theVPC}, ec2.LookupVpcResult{},
-			object{"enableDnsHostnames": true, "enableDnsSupport": true}},
+		"aws:ec2/getVpc:getVpc": {
+			object{"id": theVPC},
+			ec2.LookupVpcResult{},
+			object{"enableDnsHostnames": true, "enableDnsSupport": true},
+		},
 		"aws:ec2/getSubnet:getSubnet": {
 			object{"id": "subnet-0a1b2c3d4e5f6071b"},
 			ec2.LookupSubnetResult{},
 			object{"vpcId": theVPC, "availabilityZone": "ap-south-1b"},
 		},
-		"aws:iam/getPolicy:getPolicy": {object{"name": "MSK-Permission-Boundary"}, iam.LookupPolicyResult{},
-			object{"arn": boundary, "path": "/"}},
-		"aws:index/getCallerIdentity:getCallerIdentity": {object{}, sdk.GetCallerIdentityResult{},
-			object{"accountId": "123456789012"}},
-		"aws:index/getPartition:getPartition": {object{}, sdk.GetPartitionResult{},
-			object{"partition": "aws", "reverseDnsPrefix": "com.amazonaws"}},
+		"aws:iam/getPolicy:getPolicy": {
+			object{"name": "MSK-Permission-Boundary"},
+			iam.LookupPolicyResult{},
+			object{"arn": boundary, "path": "/"},
+		},
+		"aws:index/getCallerIdentity:getCallerIdentity": {
+			object{},
+			sdk.GetCallerIdentityResult{},
+			object{"accountId": "123456789012"},
+		},
+		"aws:index/getPartition:getPartition": {
+			object{},
+			sdk.GetPartitionResult{},
+			object{"partition": "aws", "reverseDnsPrefix": "com.amazonaws"},
+		},
 	} {
 		r, err := e.Invoke(t.Context(), plugin.InvokeRequest{Tok: tokens.ModuleMember(tok), Args: properties(f.in)})
 		require.NoError(t, err, tok)
