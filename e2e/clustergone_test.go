@@ -34,8 +34,8 @@ func TestTheClusterIsGone(t *testing.T) {
 	steps, refusals := s.Plan(t, "--refresh")
 	assert.Empty(t, refusals, "protection doesn't stop this")
 	assert.Equal(t, []string{
-		"create msk/serverlessCluster cluster", "update iam/policy consumer-quant", "update iam/policy control-plane",
-		"update iam/policy operator", "update iam/policy producer",
+		"create msk/serverlessCluster cluster", "update iam/policy consumer", "update iam/policy consumer-quant",
+		"update iam/policy control-plane", "update iam/policy operator", "update iam/policy producer",
 	}, steps)
 
 	s.run(t, "pulumi up --refresh --yes")

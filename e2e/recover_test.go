@@ -99,12 +99,21 @@ func TestRecover(t *testing.T) {
 			false,
 		},
 		{
-			"the preview fails", func(t *testing.T, s *stack) {
+			"the preview fails", func(_ *testing.T, s *stack) {
+				s.AWS.Edit(func(a *aws.State) { delete(a.Policies, "MSK-Permission-Boundary") })
+			},
+			[]string{"--yes"},
+			1,
+			[]string{"the preview fails:\n.*MSK-Permission-Boundary"},
+			false,
+		},
+		{
+			"the configuration is bad", func(t *testing.T, s *stack) {
 				s.Set(t, map[string]string{"logRetentionDays": "15"})
 			},
 			[]string{"--yes"},
 			1,
-			[]string{"the preview fails:\nlogRetentionDays"},
+			[]string{"logRetentionDays: 15"},
 			false,
 		},
 	} {

@@ -43,33 +43,39 @@ Example:
   mskctl recover prod --yes --take 'iam/role collector=crypto-stream-ap-south-1-collector'`
 }
 
-// Run proposes what to do, and does it if that is confirmed.
+// Run proposes what to do, and does it if that is confirmed. Afterwards it looks again, for what can be taken over only
+// then, such as the rules of a security group.
 func (c *recoverCmd) Run(s *session) error {
 	if err := s.refuseLocked(c.Stack); err != nil {
 		return err
 	}
-	r, err := s.newRecovery(c)
-	if err != nil {
-		return fmt.Errorf("stack %s: %w", c.Stack, err)
-	}
-	if err := r.print(s); err != nil {
-		return err
-	}
-	taken := r.with(takeOver)
-	todo := len(r.pending) > 0 || len(taken) > 0
-	if todo && c.Yes {
+	done, take := 0, c.Take
+	for {
+		r, err := s.newRecovery(c, take)
+		if err != nil {
+			return err
+		}
+		if err := r.print(s); err != nil {
+			return err
+		}
+		taken := r.with(takeOver)
+		switch todo := len(r.pending) > 0 || len(taken) > 0; {
+		case todo && !c.Yes:
+			return &exitError{drifted, errors.New("nothing was changed; to do what can be done, repeat this with --yes")}
+		case !todo:
+			if done > 0 {
+				fmt.Fprintf(s.stdout, "taken over: %d. Now run `pulumi up`.\n", done)
+			}
+			if len(r.findings) > 0 {
+				return &exitError{drifted, errors.New("the rest is to be done by hand")}
+			}
+			return nil
+		}
 		if err := r.carryOut(s, taken); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.stdout, "\ntaken over: %d. Now run `pulumi up`.\n", len(taken))
+		done, take = done+len(taken), nil
 	}
-	switch {
-	case todo && !c.Yes:
-		return &exitError{drifted, errors.New("nothing was changed; to do what can be done, repeat this with --yes")}
-	case len(taken) < len(r.findings):
-		return &exitError{drifted, errors.New("the rest is to be done by hand")}
-	}
-	return nil
 }
 
 // refuseLocked returns an error if another command is changing the stack, or was killed while it did.
@@ -94,7 +100,7 @@ type recovery struct {
 }
 
 // newRecovery compares the state, the program and AWS.
-func (s *session) newRecovery(c *recoverCmd) (*recovery, error) {
+func (s *session) newRecovery(c *recoverCmd, take []string) (*recovery, error) {
 	cfg, err := s.stackConfig(c.Stack)
 	if err != nil {
 		return nil, err
@@ -114,11 +120,14 @@ func (s *session) newRecovery(c *recoverCmd) (*recovery, error) {
 	}
 	fmt.Fprintf(s.stderr, "looking up in AWS what stack %s would create, and what carries its tag\n", c.Stack)
 	m := matcher{stack: c.Stack, known: newKnown(st), look: look}
-	r.findings, err = m.match(s.ctx, creations, c.Take)
+	r.findings, err = m.match(s.ctx, creations, take)
 	if len(look.names.denied) > 0 {
 		fmt.Fprintf(s.stderr, "not looked at, because these credentials may not: %s\n", strings.Join(look.names.denied, ", "))
 	}
-	return r, err
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", c.Stack, err)
+	}
+	return r, nil
 }
 
 // creation is a resource that the program has and the state hasn't.
@@ -153,12 +162,8 @@ func (s *session) creations(stack string) (*importFile, []creation, error) {
 		return nil, nil, err
 	}
 	if preview.exit != 0 {
-		return nil, nil, fmt.Errorf("what it would create is unknown, because the preview fails:\n%s",
-			strings.Join(preview.summary.Errors, "\n"))
-	}
-	file, err := readParsed(s, path, parseImportFile)
-	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("stack %s: what it would create is unknown, because the preview fails:\n%s",
+			stack, strings.Join(preview.summary.Errors, "\n"))
 	}
 	var all []creation
 	for _, step := range preview.Steps {
@@ -168,7 +173,11 @@ func (s *session) creations(stack string) (*importFile, []creation, error) {
 			all = append(all, creation{kind + " " + name, parts[2], step.NewState.Inputs})
 		}
 	}
-	return file, all, nil
+	if len(all) == 0 {
+		return nil, nil, nil // and the import file has no resources
+	}
+	file, err := readParsed(s, path, parseImportFile)
+	return file, all, err
 }
 
 // with returns the findings with the verdict.

@@ -107,10 +107,21 @@ func (m matcher) match(ctx context.Context, creations []creation, take []string)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the tag %s: %w", config.StackTag, err)
 	}
+	takesGroup := slices.ContainsFunc(findings, func(f finding) bool {
+		return f.verdict == takeOver && strings.HasPrefix(f.object.id, "sg-")
+	})
 	for _, o := range tagged {
-		if !m.known.has(o.arn) && !seen[o.arn] {
-			findings = append(findings, finding{remove, arnKind(o.arn), o, deleteCommand(o.arn)})
+		if m.known.has(o.arn) || seen[o.arn] {
+			continue
 		}
+		f := finding{remove, arnKind(o.arn), o, deleteCommand(o.arn)}
+		switch kind, _ := splitARN(o.arn); {
+		case kind == "ec2 security-group-rule" && takesGroup:
+			f.verdict, f.note = wait, "for its group to be taken over"
+		case kind == "kafka cluster":
+			f.note += ", unless it belongs to a stack of the same name in another project"
+		}
+		findings = append(findings, f)
 	}
 	return findings, nil
 }

@@ -100,6 +100,13 @@ func TestRecoverMatch(t *testing.T) {
 		},
 		{"in the state in part", group, []object{sg("sg-9", "prod")}, nil, nil, nil},
 		{
+			"a rule, and its group, which is taken over", group,
+			[]object{sg("sg-1", "prod")},
+			[]object{sg("sg-1", "prod"), of("sgr", ec2[:len(ec2)-1]+"-rule/sgr-1", "prod", "")},
+			nil,
+			[]string{"take over ec2/securityGroup brokers sg-1", "wait vpc/securityGroupEgressRule sgr"},
+		},
+		{
 			"left over", role, nil,
 			[]object{mine, of("old", iam+"role/old", "prod", "")},
 			nil,
