@@ -424,7 +424,8 @@ func changeTable(t *testing.T) (open, protected *stack, groups []string) {
 	return open, protected, groups
 }
 
-// edited is the stack with its configuration changed, in a folder of its own: previews of one state run side by side.
+// edited returns the stack with a changed configuration, in another folder, so that previews of one state run in
+// parallel.
 func (s *stack) edited(t *testing.T, set map[string]string) *stack {
 	t.Helper()
 	e := &stack{&stacktest.Stack{Dir: t.TempDir(), Env: s.Env, Config: maps.Clone(s.Config), AWS: s.AWS}}

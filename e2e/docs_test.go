@@ -327,7 +327,7 @@ func TestDocsPolicies(t *testing.T) {
 			}
 			if strings.Contains(f.text, `"Statement"`) {
 				size := len(strings.Join(strings.Fields(f.text), ""))
-				assert.LessOrEqual(t, size, iampolicy.MaxSize, "%s: IAM takes no larger one", at)
+				assert.LessOrEqual(t, size, iampolicy.MaxSize, "%s: larger than IAM accepts", at)
 			}
 		}
 	}

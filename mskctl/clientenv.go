@@ -20,6 +20,7 @@ type clientEnvCmd struct {
 	Role   string `required:"" enum:"collector,consumer,operator" placeholder:"ROLE" help:"One of ${enum}."`
 	Team   string `placeholder:"TEAM" help:"Team of consumers with its own lists in consumerTeams."`
 	Format string `enum:"env,properties,json,user-data" default:"env" help:"One of ${enum}."`
+	Local  bool   `help:"Point the client at the Kafka that go run ./sandbox kafka serves."`
 }
 
 // Help returns the details of mskctl client-env --help.
@@ -55,6 +56,11 @@ func (c clientEnvCmd) Run(s *session) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", c.Stack, err)
 	}
+	if c.Local {
+		if err := settings.useLocal(outputs.ClusterARN); err != nil {
+			return fmt.Errorf("stack %s: %w", c.Stack, err)
+		}
+	}
 	text, err := settings.format(c.Format)
 	if err != nil {
 		return err
@@ -67,6 +73,7 @@ func (c clientEnvCmd) Run(s *session) error {
 type clientOutputs struct {
 	Region                       string                     `json:"region"`
 	BootstrapBrokers             string                     `json:"bootstrapBrokersSaslIam"`
+	ClusterARN                   string                     `json:"clusterArn"`
 	CollectorSecurityGroupID     string                     `json:"collectorSecurityGroupId"`
 	CollectorInstanceProfileName string                     `json:"collectorInstanceProfileName"`
 	BrokerLogGroupName           string                     `json:"brokerLogGroupName"`
@@ -89,6 +96,7 @@ type clientTeamLists struct {
 type clientSettings struct {
 	Acks              string       `json:"acks,omitempty"`
 	BootstrapServers  []string     `json:"bootstrapServers"`
+	CAFile            string       `json:"caFile,omitempty"`
 	CompressionType   string       `json:"compressionType,omitempty"`
 	EnableIdempotence bool         `json:"enableIdempotence,omitempty"`
 	Groups            []string     `json:"groups,omitempty"`

@@ -44,6 +44,9 @@ func (c *clientSettings) env() string {
 		set("KAFKA_ACKS", c.Acks)
 	}
 	set("KAFKA_BOOTSTRAP_SERVERS", strings.Join(c.BootstrapServers, ","))
+	if c.CAFile != "" {
+		set("KAFKA_CA_FILE", c.CAFile)
+	}
 	switch c.Role {
 	case collectorRole:
 		set("KAFKA_COMPRESSION_TYPE", c.CompressionType)
@@ -68,6 +71,9 @@ func (c *clientSettings) properties() string {
 		"sasl.mechanism=" + c.SASLMechanism,
 		"sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required;",
 		"sasl.client.callback.handler.class=software.amazon.msk.auth.iam.IAMClientCallbackHandler",
+	}
+	if c.CAFile != "" {
+		lines = append(lines, "ssl.truststore.type=PEM", "ssl.truststore.location="+c.CAFile)
 	}
 	if c.Role == collectorRole {
 		lines = append(

@@ -1,5 +1,5 @@
-// Sandbox runs a command in the sandbox: `go run ./sandbox pulumi up --stack sandbox`. The command finds a provider with
-// an embedded AWS in place of the real one, and a state backend in a folder. Nothing leaves the machine.
+// Sandbox runs a command in the sandbox: `go run ./sandbox pulumi up --stack sandbox`. The command finds a provider
+// with an embedded AWS in place of the real one, and a state backend in a folder. Nothing leaves the machine.
 //
 // The sandbox is in .sandbox/aws.json beside Pulumi.yaml, Pulumi's state in .sandbox/state; delete the folder to start
 // afresh. SANDBOX_VPCS='vpc-…:subnet-…,subnet-…;vpc-…:…' adds VPCs, and SANDBOX_LATENCY=50ms makes every call take that
@@ -26,6 +26,11 @@ const usage = `usage: go run ./sandbox <command> [args]
 Runs the command with Pulumi in the sandbox, an embedded AWS, for example:
 
     go run ./sandbox pulumi up --stack sandbox
+
+Two commands are its own:
+
+    go run ./sandbox kafka                          serve the deployed cluster's Kafka on loopback
+    go run ./sandbox credentials <role or client>   print credentials for it
 `
 
 func main() {
@@ -65,6 +70,9 @@ func run(args []string) (int, error) {
 			return 2, fmt.Errorf("SANDBOX_LATENCY: %w", err)
 		}
 		sandbox.Latency(func(aws.Call) time.Duration { return d })
+	}
+	if own := commands[args[0]]; own != nil {
+		return runOwn(own, folder(dir), sandbox, args[1:])
 	}
 	attach, stop, err := sandbox.Serve()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command plain registers as many policies as the environment variable POLICIES says, each with the same short document:
-// for comparison with the program.
+// Command plain registers as many short policies as the environment variable POLICIES says, for comparison with the
+// program.
 package main
 
 import (
@@ -12,7 +12,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kafka:ListClusters","Resource":"*"}]}`
+const document = `{"Version":"2012-10-17",` +
+	`"Statement":[{"Effect":"Allow","Action":"kafka:ListClusters","Resource":"*"}]}`
 
 func main() {
 	pulumi.Run(func(ctx *pulumi.Context) error {

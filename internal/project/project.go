@@ -1,5 +1,5 @@
-// Package project holds what the programs around the Pulumi program have to know of it: its folder, the environment
-// in which the Pulumi CLI runs it offline, and its files' markers.
+// Package project holds what several programs need to run the Pulumi program: its folder, the environment in which the
+// Pulumi CLI runs it in the sandbox, and the marks in Markdown pages between which they write.
 package project
 
 import (

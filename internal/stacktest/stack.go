@@ -1,5 +1,5 @@
-// Package stacktest deploys stacks in tests: with the real Pulumi CLI and engine, each into a sandbox and from a
-// project folder of its own.
+// Package stacktest deploys stacks in tests with the real Pulumi CLI and engine. Each stack has its own sandbox and
+// project folder.
 package stacktest
 
 import (

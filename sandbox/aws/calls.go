@@ -31,7 +31,7 @@ func (p *provider) Diff(_ context.Context, req plugin.DiffRequest) (plugin.DiffR
 	return t.diff(req.OldOutputs, req.NewInputs), nil
 }
 
-// wrap words an error as the provider does: what it was doing, the operation, and AWS's answer.
+// explain words an error as the provider does: what it was doing, the operation, and AWS's answer.
 func (t *resourceType) explain(operation Operation, label string, err error) error {
 	var e *Error
 	var half *partial
@@ -96,8 +96,8 @@ func (p *provider) Create(_ context.Context, req plugin.CreateRequest) (plugin.C
 	}, nil
 }
 
-// initFailed tells the engine of an object that exists though its creation failed. Of such a one the provider knows the
-// id and what was asked for, nothing that AWS made up.
+// initFailed reports to the engine an object that exists although its creation failed. The provider knows its id and
+// inputs, and nothing that AWS generated.
 func initFailed(err error, id string, in object) error {
 	var half *partial
 	if !errors.As(err, &half) {
@@ -144,7 +144,7 @@ func (p *provider) Update(_ context.Context, req plugin.UpdateRequest) (plugin.U
 	in, old := plain(req.NewInputs), plain(req.OldOutputs)
 	delete(in, "__defaults")
 	asked := maps.Clone(in)
-	for name, pr := range t.props { // what is left alone keeps the form it has
+	for name, pr := range t.props { // properties that the program leaves out keep their form
 		if pr.computed && !asked.has(name) {
 			asked[name] = old[name]
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// configKeys are the provider's settings (the SDK's ProviderArgs). Those that say how to reach AWS change nothing here.
+// configKeys are the provider's settings (the SDK's ProviderArgs). Those about the connection to AWS have no effect.
 var configKeys = strings.Fields(`accessKey allowedAccountIds assumeRole assumeRoleWithWebIdentity customCaBundle
 	defaultTags ec2MetadataServiceEndpoint ec2MetadataServiceEndpointMode endpoints forbiddenAccountIds httpProxy
 	httpsProxy ignoreTags insecure maxRetries noProxy profile region retryMode s3UsEast1RegionalEndpoint s3UsePathStyle
@@ -86,7 +86,7 @@ func (p *provider) Configure(_ context.Context, req plugin.ConfigureRequest) (pl
 	return plugin.ConfigureResponse{}, nil
 }
 
-// tagsAll are a resource's tags and the provider's default ones; on the same key the resource's wins.
+// tagsAll returns a resource's tags and the provider's default tags. The resource's take precedence.
 func (p *provider) tagsAll(tags resource.PropertyValue) resource.PropertyValue {
 	if !p.tagsKnown || tags.ContainsUnknowns() {
 		return resource.MakeComputed(resource.NewStringProperty(""))

@@ -10,8 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// canon is a value in a form that two values of the same meaning share: lists without order sorted, documents normal,
-// nothing and zero alike (as in the plugin SDK that most of the provider's resources are written with).
+// canon returns v in a form that is equal for values of the same meaning: sets are sorted, documents normalized, and
+// zero is nil, as in the plugin SDK that most of the provider's resources use.
 func (p prop) canon(v any) any {
 	if v == nil {
 		v = p.def
@@ -65,9 +65,8 @@ func (p prop) canonList(l []any) any {
 
 func (p prop) same(a, b any) bool { return reflect.DeepEqual(p.canon(a), p.canon(b)) }
 
-// canonDocument is a JSON document, policies among them, without what carries no meaning: white space, the order of
-// keys, and, as in a policy, the order of a list of strings and the brackets around a single one (the provider compares
-// policies so).
+// canonDocument parses a JSON document and removes what has no meaning: white space, the order of keys, the order of a
+// list of strings and the brackets around a single one. The provider compares policies in this way.
 func canonDocument(s string) any {
 	var v any
 	if json.Unmarshal([]byte(s), &v) != nil {
@@ -99,8 +98,8 @@ func canonDocument(s string) any {
 	return walk(v)
 }
 
-// diff compares what the resource is, as last read, with what it should be. It names whole properties; the CLI finds
-// out what differs within.
+// diff compares a resource as last read with its new inputs. It returns whole properties; the CLI finds the difference
+// within one.
 func (k *resourceType) diff(old, news resource.PropertyMap) plugin.DiffResult {
 	res := plugin.DiffResult{Changes: plugin.DiffNone}
 	oldPlain, newPlain := plain(old), plain(news)
@@ -124,15 +123,15 @@ func (k *resourceType) diff(old, news resource.PropertyMap) plugin.DiffResult {
 	}
 	slices.Sort(res.ChangedKeys)
 	slices.Sort(res.ReplaceKeys)
-	// Two resources can't hold the same name at once: if it was chosen by the program and stays, the old one goes first
-	// (Pulumi's bridge does so for every property that it would else make a name for).
+	// Two resources can't have the same name at once. If the program chose the name and keeps it, the old resource is
+	// deleted first, as in Pulumi's bridge for every property that it can generate a name for.
 	key := resource.PropertyKey(k.name)
 	res.DeleteBeforeReplace = k.name != "" && len(res.ReplaceKeys) > 0 && !autoNamed(k, news) &&
 		news[key].IsString() && old[key].DeepEquals(news[key])
 	return res
 }
 
-// planned is what a preview shows of a resource that will be created: what AWS makes up is unknown.
+// planned returns what a preview shows of a resource that will be created. What AWS generates is unknown.
 func (k *resourceType) planned(in resource.PropertyMap) resource.PropertyMap {
 	out := in.Copy()
 	delete(out, "__defaults")
@@ -148,8 +147,8 @@ func (k *resourceType) planned(in resource.PropertyMap) resource.PropertyMap {
 	return out
 }
 
-// settle gives what was read the form in which it was written, where that means the same: a list keeps its order and a
-// document its text, so that a refresh of an unchanged resource changes nothing.
+// settle gives read the form of was if both mean the same: a list keeps its order and a document its text, so that a
+// refresh of an unchanged resource changes nothing.
 func (k *resourceType) settle(read, was object) object {
 	for name, p := range k.props {
 		if p.local {
@@ -168,8 +167,8 @@ func (k *resourceType) settle(read, was object) object {
 	return read
 }
 
-// inputs are a program's inputs that would give what was read: those it had, with the values they have now, or, for an
-// import, all that are not as they would be by default.
+// inputs returns the inputs that would produce out: those that the program had, with their new values, or, for an
+// import, all that differ from the default.
 func (k *resourceType) inputs(out object, had resource.PropertyMap) resource.PropertyMap {
 	in := object{}
 	for name, p := range k.props {
@@ -186,7 +185,7 @@ func (k *resourceType) inputs(out object, had resource.PropertyMap) resource.Pro
 	return res
 }
 
-// revised is what a preview shows of a resource that will be updated: what it was, with what it is asked to be.
+// revised returns what a preview shows of a resource that will be updated: the old outputs with the new inputs.
 func (k *resourceType) revised(old, in resource.PropertyMap) resource.PropertyMap {
 	out := old.Copy()
 	for name, p := range k.props {

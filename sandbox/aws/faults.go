@@ -9,7 +9,7 @@ import (
 // Operation is what a call does.
 type Operation string
 
-// The resourceTypes of calls.
+// The operations.
 const (
 	Create Operation = "create"
 	Read   Operation = "read"
@@ -27,12 +27,12 @@ type Call struct {
 	Err       string // what it failed with, "" if it did not
 }
 
-// Changes says whether the call is of a kind that changes AWS.
+// Changes reports whether the call is one that changes AWS.
 func (c Call) Changes() bool {
 	return c.Operation == Create || c.Operation == Update || c.Operation == Delete
 }
 
-// Error is an answer of AWS that is not the one hoped for.
+// Error is an error that AWS answers with.
 type Error struct {
 	Status  int // HTTP
 	Code    string
@@ -48,7 +48,7 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Message
 }
 
-// Errors that a Fault can have; any other Error will do as well.
+// Errors for Fault. Any other Error works too.
 var (
 	Throttled = &Error{Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"}
 	Denied    = &Error{
@@ -58,10 +58,10 @@ var (
 			"because no identity-based policy allows it",
 	}
 	Unavailable = &Error{Status: 503, Code: "ServiceUnavailable", Message: "Service is unable to handle request."}
-	// Lost is an answer that never arrives; with Fault.After the call has done its work.
+	// Lost is an answer that never arrives. With Fault.After, the call has taken effect.
 	Lost = &Error{Status: 0, Code: "", Message: "request send failed, EOF"}
-	// ClusterFailed and ClusterTimeout are for the creation of a cluster: its id is known, and it turns FAILED, or is
-	// still being made when the provider stops waiting.
+	// ClusterFailed and ClusterTimeout are for creating a cluster: its id is known, and its state becomes FAILED, or is
+	// still CREATING when the provider stops waiting.
 	ClusterFailed = &Error{
 		Message: "unexpected state 'FAILED', wanted target 'ACTIVE'. " +
 			"last error: InternalError: the cluster could not be created",
@@ -73,13 +73,13 @@ var (
 	}
 )
 
-// Fault makes calls fail. It hits the calls that its zero-free fields name: the n-th of them if Nth is set, else all.
+// Fault makes calls fail: those that match its fields, of which a zero value matches all. If Nth is set, only the n-th.
 type Fault struct {
 	Operation Operation
 	Type      string
 	Name      string
 	Nth       int    // counted from 1, from when the fault was set
-	After     bool   // the call does its work and only its answer is an error
+	After     bool   // the call takes effect before it fails
 	Error     *Error // Unavailable if nil
 
 	seen int
@@ -95,29 +95,29 @@ func (b *Sandbox) Fail(f Fault) {
 	b.faults = append(b.faults, &f)
 }
 
-// Heal takes all faults away.
+// Heal removes all faults.
 func (b *Sandbox) Heal() {
 	b.record.Lock()
 	defer b.record.Unlock()
 	b.faults = nil
 }
 
-// Latency makes every call take as long as f says. The time passes after the call's work is done, before its answer, as
-// when the provider waits for a cluster; calls wait side by side.
+// Latency makes every call take as long as f returns. The call takes effect before the wait, as when the provider waits
+// for a cluster. Calls wait concurrently.
 func (b *Sandbox) Latency(f func(Call) time.Duration) {
 	b.record.Lock()
 	defer b.record.Unlock()
 	b.latency = f
 }
 
-// Calls are the calls so far, in the order of their answers.
+// Calls returns the calls so far, in the order of their answers.
 func (b *Sandbox) Calls() []Call {
 	b.record.Lock()
 	defer b.record.Unlock()
 	return slices.Clone(b.calls)
 }
 
-// ResetCalls forgets the calls so far.
+// ResetCalls removes the calls so far.
 func (b *Sandbox) ResetCalls() {
 	b.record.Lock()
 	defer b.record.Unlock()
@@ -160,7 +160,7 @@ func (b *Sandbox) do(ctx context.Context, call Call, work func(*State) (id strin
 	return call.ID, err
 }
 
-// attempt fails the call if a fault says so, or does its work and lets its latency pass.
+// attempt returns the error of a matching fault, or runs work and waits for the call's latency.
 func (b *Sandbox) attempt(ctx context.Context, call Call, work func(*State) (string, error)) (id string, err error) {
 	f := b.fault(call)
 	if f != nil && !f.After && f.Error.Leaves == "" {
@@ -189,7 +189,7 @@ func (b *Sandbox) attempt(ctx context.Context, call Call, work func(*State) (str
 }
 
 // interrupted waits for the call's latency and reports whether an interrupt ended the wait. Only the wait for a cluster
-// ends so; other calls are over before an interrupt is noticed.
+// can be interrupted; other calls end before an interrupt is noticed.
 func (b *Sandbox) interrupted(ctx context.Context, call Call) bool {
 	b.record.Lock()
 	latency := b.latency

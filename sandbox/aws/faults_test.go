@@ -19,7 +19,8 @@ func TestFaults(t *testing.T) {
 		done  bool
 		want  string
 	}{
-		"before": {Fault{Operation: Create, Error: Throttled}, false, "creating CloudWatch Logs Log Group (l): operation error CloudWatch Logs: CreateLogGroup, " +
+		"before": {Fault{Operation: Create, Error: Throttled}, false, "creating CloudWatch Logs Log Group (l): " +
+			"operation error CloudWatch Logs: CreateLogGroup, " +
 			httpError400 + "ThrottlingException: Rate exceeded"},
 		"after":           {Fault{Type: logGroupToken, After: true, Error: Lost}, true, "request send failed"},
 		"by name":         {Fault{Name: "l", Error: Denied}, false, "StatusCode: 403"},

@@ -21,7 +21,7 @@ func (o object) has(k string) bool { return o[k] != nil }
 
 func (o object) num(k string) int { f, _ := o[k].(float64); return int(f) }
 
-// numOr returns a number, or the other one if the object has none.
+// numOr returns a number, or the given one if the object has none.
 func (o object) numOr(k string, or int) int {
 	if o.has(k) {
 		return o.num(k)
@@ -51,7 +51,7 @@ func encode(v any) string {
 	return string(b)
 }
 
-// plain turns properties into Go values; what is unknown is left out.
+// plain returns properties as Go values, without those that are unknown.
 func plain(m resource.PropertyMap) object {
 	out := object{}
 	for k, v := range m {

@@ -65,10 +65,9 @@ func createPolicy(r *request) (string, error) {
 		return "", e
 	}
 	r.state.Policies[name] = &Policy{
-		Path: r.in.str(
-			"path",
-		), Description: r.in.str("description"), Document: r.in.str("policy"), Tags: r.in.dict("tagsAll"),
-		ID: "ANPA" + strings.ToUpper(r.state.newID("policy", name, 17)),
+		Path: r.in.str("path"), Description: r.in.str("description"), Document: r.in.str("policy"),
+		Tags: r.in.dict("tagsAll"),
+		ID:   "ANPA" + strings.ToUpper(r.state.newID("policy", name, 17)),
 	}
 	return r.arn("iam", "policy"+r.in.str("path")+name), nil
 }

@@ -61,7 +61,7 @@ func checkPolicy(doc string, trust bool, limit int, quota string) error {
 	return nil
 }
 
-// oneOrMore is a string or a list of strings.
+// oneOrMore decodes a string or a list of strings.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalJSON(b []byte) error {

@@ -1,10 +1,11 @@
-// Package aws is a stand-in for Pulumi's AWS provider (pulumi-aws v6) and the AWS behind it, for trying programs and
-// testing them on the real engine without an account.
+// Package aws is an embedded AWS behind a copy of Pulumi's AWS provider (pulumi-aws v6), for trying and testing
+// programs on the real engine without an account.
 //
-// What it copies: the resources and functions in kinds and functions below, their inputs and outputs, and of AWS what a
-// program meets: which change replaces and which updates in place (the ForceNew and Computed flags and the plan
-// modifiers of the Terraform provider that pulumi-aws wraps), defaults, names, default tags, ARNs, references between
-// objects, limits, conflicts, the texts of errors; faults and delays on request. ServeAPI answers an AWS SDK's look-ups.
+// What it copies: the resources and look-ups in resourceTypes and functions below, their inputs and outputs, and what a
+// program notices of AWS: which change replaces and which updates in place (the ForceNew and Computed flags and the
+// plan modifiers of the Terraform provider that pulumi-aws wraps), defaults, names, default tags, ARNs, references
+// between objects, limits, conflicts, the texts of errors; faults and delays on request. ServeAPI answers look-ups of an
+// AWS SDK.
 //
 // What it does not: anything else, which it refuses by name; data planes (no Kafka, no log events, no metrics);
 // permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at
@@ -101,7 +102,7 @@ func (b *Sandbox) Serve() (attach string, stop func(), err error) {
 	}, nil
 }
 
-// single is a listener that hands out one connection, and ends with it.
+// single is a listener that returns one connection from Accept, and ends with it.
 type single struct {
 	net.Conn
 	taken, closed chan struct{}

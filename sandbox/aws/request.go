@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// request is a call as the services see it.
+// request is one call to a service.
 type request struct {
 	provider *provider
 	state    *State
@@ -14,8 +14,8 @@ type request struct {
 	old      object // what was there, as Pulumi knows it
 }
 
-// tagsOut are the two tag outputs: all tags, and those without the provider's default ones unless the program gave them
-// to the resource as well.
+// tagsOut adds the two outputs for tags: all of them, and all but the provider's default tags, unless the program also
+// set those on the resource.
 func (r *request) tagsOut(out object, all map[string]string) object {
 	own, rest := r.old.dict("tags"), map[string]any{}
 	every := map[string]any{}
@@ -29,7 +29,7 @@ func (r *request) tagsOut(out object, all map[string]string) object {
 	return out
 }
 
-// arn is the ARN of something in the account and region; IAM and dashboards have no region.
+// arn returns the ARN of something in the account and region. IAM and dashboards have no region.
 func (r *request) arn(service, what string) string {
 	region := r.provider.region
 	if service == "iam" || strings.HasPrefix(what, "dashboard/") {
@@ -46,7 +46,7 @@ func anys[T any](in []T) []any {
 	return out
 }
 
-// physicalName is the name of a new object: the one given, or the prefix and 26 digits, as the provider makes it.
+// physicalName returns the name of a new object: the given one, or the prefix and 26 digits, as the provider makes it.
 func (r *request) physicalName(what string) string {
 	if n := r.in.str("name"); n != "" {
 		return n

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Sandbox is one AWS account: its state, the calls made to it, and the faults it has been told to have.
+// Sandbox is one AWS account: its state, the calls made to it, and the faults that tests gave it.
 type Sandbox struct {
 	opts []Option
-	path string // "" = in memory
+	path string // empty if it is in memory
 
 	mu    sync.Mutex
 	state *State
@@ -27,12 +27,12 @@ type Sandbox struct {
 	latency func(Call) time.Duration
 }
 
-// New is an account of its own, in memory.
+// New returns an empty account in memory, which nothing else uses.
 func New(opts ...Option) *Sandbox {
 	return &Sandbox{opts: opts, state: initialState(opts)}
 }
 
-// Open is the account whose state is kept in the file, which is made at the first change.
+// Open returns the account whose state is kept in the file at path. The first change creates the file.
 func Open(path string, opts ...Option) (*Sandbox, error) {
 	c := New(opts...)
 	c.path = path
@@ -42,8 +42,8 @@ func Open(path string, opts ...Option) (*Sandbox, error) {
 	return c, c.with(func(*State) error { return nil })
 }
 
-// with runs f on the state and keeps what it changes unless it fails: f makes its checks before its first change.
-// Several processes can share a file: each call reads it anew, under a lock.
+// with runs f on the state and keeps its changes if it succeeds. f must make all its checks before its first change.
+// Several processes can share a file: each call locks it and reads it again.
 func (b *Sandbox) with(f func(*State) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,7 +93,7 @@ func decode(doc []byte, opts []Option) (*State, error) {
 	return s, nil
 }
 
-// Snapshot is a copy of the state that can be compared with another: what was made and is gone leaves no trace in it.
+// Snapshot returns a copy of the state for comparison with another. It leaves out the counts of deleted objects.
 func (b *Sandbox) Snapshot() *State {
 	out := &State{}
 	err := b.with(func(s *State) error {
@@ -104,21 +104,21 @@ func (b *Sandbox) Snapshot() *State {
 		return json.Unmarshal(b, out)
 	})
 	if err != nil {
-		panic(err) // the state file is gone or broken: nothing a test could go on with
+		panic(err) // the state file is missing or broken, and no test can continue
 	}
 	out.fill()
 	out.Made = nil
 	return out
 }
 
-// Edit changes AWS behind Pulumi's back. Tags that an object has none of may be a nil map.
+// Edit changes the sandbox behind Pulumi's back. An object without tags may have a nil map.
 func (b *Sandbox) Edit(f func(*State)) {
 	if err := b.with(func(s *State) error { f(s); return nil }); err != nil {
 		panic(err)
 	}
 }
 
-// Changed lists what is not as it was at the start, each as kind and key ("roles collector"), sorted.
+// Changed returns what differs from the start, as kind and key ("roles collector"), sorted.
 func (b *Sandbox) Changed() []string {
 	flat := func(s *State) map[string]string {
 		var resourceTypes map[string]json.RawMessage

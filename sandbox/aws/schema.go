@@ -28,7 +28,7 @@ type prop struct {
 	rule     func(any) string // what is wrong with a value, or ""
 }
 
-// kind is a resource type.
+// resourceType is one of the resource types, with what the provider and AWS do for each operation.
 type resourceType struct {
 	title, service string               // as the provider's errors say them
 	apis           map[Operation]string // the API operation that each call is known by

@@ -22,7 +22,7 @@ type Rule struct {
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 
-// source is what the rule is about; two rules of a group can't be the same in it (EC2's InvalidPermission.Duplicate).
+// source returns what must differ between two rules of a group (EC2's InvalidPermission.Duplicate).
 func (r *Rule) source() string {
 	return fmt.Sprint(r.Egress, r.Protocol, r.From, r.To, r.CIDR, r.CIDR6, r.Group)
 }
@@ -104,7 +104,7 @@ func checkRules(rules []*Rule) error {
 	return nil
 }
 
-// sources are the four resourceTypes of source of a rule resource: exactly one is given, and another kind means another
+// sources are the properties for the source of a rule: exactly one is given, and another kind means another
 // rule (ModifySecurityGroupRules can't change it).
 var sources = []string{"cidrIpv4", "cidrIpv6", "referencedSecurityGroupId"}
 

@@ -7,8 +7,8 @@ import (
 	"reflect"
 )
 
-// State is all that the embedded AWS holds, at the level of AWS's own objects, so that a change made behind Pulumi's
-// back is seen like one. VPCs and subnets exist in every region; the rest is keyed by what AWS knows it by.
+// State is everything in the sandbox, as AWS's own objects, so that tests can change one behind Pulumi's back. VPCs and
+// subnets exist in every region; the other keys are AWS's identifiers.
 type State struct {
 	Account          string                      `json:"account"`
 	VPCs             map[string]*VPC             `json:"vpcs"`             // by id
@@ -23,17 +23,18 @@ type State struct {
 	Dashboards       map[string]*Dashboard       `json:"dashboards"`       // by name
 	Alarms           map[string]*Alarm           `json:"alarms"`           // by ARN
 
-	// Made counts the objects that have borne each name, so that a new one gets ids of its own, the same in every run.
+	// Made counts the objects made so far under each name, so that a new one gets a new id, and the same id in every
+	// run.
 	Made map[string]int `json:"made,omitempty"`
 }
 
-// Option changes the world at the start.
+// Option changes what a new sandbox holds.
 type Option func(*State)
 
 // WithAccount sets the account's number.
 func WithAccount(id string) Option { return func(s *State) { s.Account = id } }
 
-// world is the AWS that every test and sandbox starts from.
+// initialState returns what every sandbox starts with: a VPC with three subnets, and the permissions boundary.
 func initialState(opts []Option) *State {
 	s := &State{Account: "123456789012"}
 	s.fill()
@@ -42,9 +43,7 @@ func initialState(opts []Option) *State {
 		"subnet-0a1b2c3d4e5f6071a",
 		"subnet-0a1b2c3d4e5f6071b",
 		"subnet-0a1b2c3d4e5f6071c",
-	)(
-		s,
-	)
+	)(s)
 	s.Policies["MSK-Permission-Boundary"] = &Policy{
 		Path: "/", ID: "ANPA0000000000BOUNDARY", Tags: map[string]string{},
 		Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
@@ -55,7 +54,7 @@ func initialState(opts []Option) *State {
 	return s
 }
 
-// fill makes the maps that a document lacks.
+// fill makes the maps that are nil.
 func (s *State) fill() {
 	for _, v := range reflect.ValueOf(s).Elem().Fields() {
 		if v.Kind() == reflect.Map && v.IsNil() {
@@ -69,8 +68,8 @@ func (s *State) fill() {
 	}
 }
 
-// newID is n hex digits, derived from what the object is and how many of that name there were, for states that can be
-// compared. AWS's are random.
+// newID returns n hex digits, derived from what the object is and how many of that name were made before, so that
+// states of two runs can be compared. AWS's ids are random.
 func (s *State) newID(what, name string, n int) string {
 	key := what + " " + name
 	s.Made[key]++
