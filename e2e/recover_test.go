@@ -104,7 +104,7 @@ func TestRecover(t *testing.T) {
 			},
 			[]string{"--yes"},
 			1,
-			[]string{"the preview fails:\n.*MSK-Permission-Boundary"},
+			[]string{"(?s)the preview fails:\n.*MSK-Permission-Boundary"},
 			false,
 		},
 		{
