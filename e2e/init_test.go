@@ -45,7 +45,7 @@ func TestInit(t *testing.T) {
 	}{
 		{
 			"no backend", nil, append(deploy, "PULUMI_BACKEND_URL=file:///nowhere"),
-			[]string{"FAILED  state backend", "check PULUMI_BACKEND_URL (file:///nowhere)", "FAILED  stack test"},
+			[]string{"FAILED  state backend", "set PULUMI_BACKEND_URL to the template's output", "FAILED  stack test"},
 		},
 		{
 			"no stack", nil, append(deploy, "PULUMI_BACKEND_URL=file://"+t.TempDir()),

@@ -1,10 +1,15 @@
 package e2e
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,6 +17,7 @@ import (
 
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/stacktest"
+	"msk-serverless/sandbox/aws"
 )
 
 // mskctl runs mskctl as a workflow does, in the stack's folder, with env ("A=b") added to its environment. It returns
@@ -46,47 +52,67 @@ func onGitHub(changes ...string) []string {
 	}, changes...)
 }
 
+// plans makes a plan and returns its digest.
+func (s *stack) plans(t *testing.T, env []string, flags ...string) string {
+	t.Helper()
+	out := s.runs(t, env, append([]string{"plan", stacktest.Name}, flags...)...)
+	digest := regexp.MustCompile(`(?m)^digest=([0-9a-f]{64})$`).FindStringSubmatch(out)
+	require.NotNil(t, digest, out)
+	return digest[1]
+}
+
 func TestPipelineAppliesThePlan(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(nil))
-	s.runs(t, onGitHub(), "plan", stacktest.Name)
+	digest := s.plans(t, onGitHub())
 	assert.Empty(t, s.Changes(), "planning changes nothing")
 	summary := s.read(t, "plan", "summary.md")
 	assert.Contains(t, summary, "### Plan of `test` at `a1a1a1a1a1a1`")
 	assert.Contains(t, summary, "| **create** | `cluster` | `msk/serverlessCluster` |")
 	assert.NotContains(t, summary, "CAUTION", "nothing is lost by a first deployment")
 
-	s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42")
+	out := s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42", "--digest", digest, "--check")
+	assert.Regexp(t, "plan "+digest+` of stack test would be applied: \d+ create\n`, out)
+	assert.Empty(t, s.Changes(), "checking changes nothing")
+	s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	s.OK(t, "preview", "--expect-no-changes")
 	assert.Contains(t, s.runs(t, nil, "report", stacktest.Name), "| `region` | `ap-south-1` |")
 
 	s.Set(t, map[string]string{"logRetentionDays": "30"})
-	s.runs(t, onGitHub(), "plan", stacktest.Name)
+	digest = s.plans(t, onGitHub())
 	assert.Contains(
 		t,
 		s.read(t, "plan", "summary.md"),
 		"| **update** | `broker-logs` | `cloudwatch/logGroup` | `retentionInDays` `14` → `30` |",
 	)
 	s.AWS.ResetCalls()
-	s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42")
+	s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	assert.Equal(t, []string{"update aws:cloudwatch/logGroup:LogGroup broker-logs"}, s.Changes(), "that, and no more")
 
-	out, code := s.mskctl(t, onGitHub(), "apply", stacktest.Name, "plan", "42")
+	out, code := s.mskctl(t, onGitHub(), "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, "the plan is stale", "a plan is applied once")
+	assert.Contains(t, out, "make a new plan: gh workflow run plan.yml --ref main -f stack=test")
 }
 
 func TestPipelineRefusesForeignAndStalePlans(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(nil))
-	s.runs(t, onGitHub(), "plan", stacktest.Name)
+	digest := s.plans(t, onGitHub())
 	refuses := func(why string, env []string, args ...string) {
 		t.Helper()
-		out, code := s.mskctl(t, env, append([]string{"apply"}, args...)...)
+		out, code := s.mskctl(t, env, append([]string{"apply", "--digest", digest}, args...)...)
 		assert.Equal(t, 1, code, out)
 		assert.Contains(t, out, "refused: the plan"+why)
 		assert.Empty(t, s.Changes())
 	}
+	out, code := s.mskctl(t, onGitHub(), "apply", stacktest.Name, "plan", "42")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, "refused: no --digest")
+	summary := filepath.Join(s.Dir, "plan", "summary.md")
+	require.NoError(t, os.WriteFile(summary, []byte("Nothing to see.\n"), 0o644))
+	refuses("'s digest is ", onGitHub(), stacktest.Name, "plan", "42")
+	digest = s.plans(t, onGitHub())
 	refuses(
 		`'s repository is "acme/streams"`,
 		onGitHub("GITHUB_REPOSITORY=mallory/streams"),
@@ -103,19 +129,17 @@ func TestPipelineRefusesForeignAndStalePlans(t *testing.T) {
 	require.NoError(t, initOther.Run())
 	refuses(`'s stack is "test"`, onGitHub(), "other", "plan", "42")
 
-	s.runs(
-		t,
-		onGitHub("GITHUB_WORKFLOW_REF=acme/streams/.github/workflows/test.yml@refs/pull/7/merge"),
-		"plan",
-		stacktest.Name,
-	)
+	digest = s.plans(t, onGitHub("GITHUB_WORKFLOW_REF=acme/streams/.github/workflows/test.yml@refs/pull/7/merge"))
 	refuses(`'s workflow is ".github/workflows/test.yml"`, onGitHub(), stacktest.Name, "plan", "42")
 
-	s.runs(t, onGitHub(), "plan", stacktest.Name)
+	digest = s.plans(t, repairing)
+	refuses(`'s workflow is ".github/workflows/repair.yml"`, onGitHub("GITHUB_RUN_ID=43"), stacktest.Name, "plan", "42")
+
+	digest = s.plans(t, onGitHub())
 	s.OK(t, "refresh", "--yes")
 	refuses(" is stale", onGitHub(), stacktest.Name, "plan", "42")
 
-	out, code := s.mskctl(t, onGitHub(), "apply", stacktest.Name, "nowhere", "42")
+	out, code = s.mskctl(t, onGitHub(), "apply", stacktest.Name, "nowhere", "42")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, "no plan in nowhere")
 }
@@ -167,12 +191,112 @@ func TestPipelineRefusesMoreThanThePlan(t *testing.T) {
 	s.Up(t)
 	s.AWS.ResetCalls()
 	s.Set(t, map[string]string{"logRetentionDays": "30"})
-	s.runs(t, onGitHub(), "plan", stacktest.Name)
+	digest := s.plans(t, onGitHub())
 	s.Set(t, map[string]string{"consumerGroupNames": `["team-quant","team-late"]`})
-	out, code := s.mskctl(t, onGitHub(), "apply", stacktest.Name, "plan", "42")
+	out, code := s.mskctl(t, onGitHub(), "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	assert.NotZero(t, code)
 	assert.Contains(t, out, "violates plan")
 	assert.Empty(t, s.Changes(), "not even what is planned")
+}
+
+// repairing is the environment of a run of the workflow "repair".
+var repairing = onGitHub("GITHUB_WORKFLOW_REF=acme/streams/.github/workflows/repair.yml@refs/heads/main")
+
+// The workflow "repair" applies the plan that it made, which also undoes what was changed by hand.
+func TestPipelineRepairs(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, configtest.With(nil))
+	s.Up(t)
+	s.AWS.ResetCalls()
+	s.AWS.Edit(func(a *aws.State) {
+		for _, g := range a.SecurityGroups {
+			if g.Name == "crypto-stream-brokers" {
+				g.Rules = append(
+					g.Rules,
+					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"},
+				)
+			}
+		}
+	})
+	out := s.runs(t, repairing, "plan", stacktest.Name)
+	assert.Contains(t, out, "headline=no changes\n", "the state knows nothing of it")
+	digest := s.plans(t, repairing, "--refresh")
+	assert.Contains(t, s.read(t, "plan", "summary.md"), "| **update** | `brokers` | `ec2/securityGroup` | `ingress` |")
+	assert.Empty(t, s.Changes())
+	s.runs(t, repairing, "apply", stacktest.Name, "plan", "42", "--digest", digest)
+	assert.Equal(t, []string{"update aws:ec2/securityGroup:SecurityGroup brokers"}, s.Changes(), "that, and no more")
+
+	s.AWS.Edit(func(a *aws.State) { clear(a.Clusters) })
+	digest = s.plans(t, repairing, "--refresh")
+	assert.Contains(
+		t,
+		s.read(t, "plan", "metadata.json"),
+		`"headline": "DATA LOSS, unless the first deployment broke off; 1 create`,
+	)
+	s.runs(t, repairing, "apply", stacktest.Name, "plan", "42", "--digest", digest)
+	assert.NotEmpty(t, s.AWS.Snapshot().Clusters, "a lost cluster is made anew")
+	s.OK(t, "preview", "--refresh", "--expect-no-changes")
+
+	s.AWS.ResetCalls()
+	assert.Contains(t, s.runs(t, nil, "cancel", stacktest.Name), "stack test is not locked")
+	assert.Empty(t, s.Changes())
+}
+
+// A state can name an address to download a plugin from. Nothing is downloaded, and so nothing of it is run.
+func TestStatesBringNoPlugins(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer server.Close()
+	s := newStack(t, configtest.With(nil))
+	s.Up(t)
+	digest := s.plans(t, onGitHub())
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal([]byte(s.OK(t, "stack", "export")), &doc))
+	deployment := doc["deployment"].(map[string]any)
+	const urn, id = "urn:pulumi:test::msk-serverless::", "7d2a4b8e-0000-4000-8000-000000000000"
+	inputs := map[string]any{
+		"version": "1.0.0", "pluginDownloadURL": server.URL, "__internal": map[string]any{"pluginDownloadURL": server.URL},
+	}
+	deployment["resources"] = append(deployment["resources"].([]any),
+		map[string]any{
+			"urn": urn + "pulumi:providers:foreign::p", "type": "pulumi:providers:foreign", "custom": true, "id": id,
+			"inputs": inputs, "outputs": inputs,
+		},
+		map[string]any{
+			"urn": urn + "foreign:index:Thing::thing", "type": "foreign:index:Thing", "custom": true, "id": "x",
+			"provider": urn + "pulumi:providers:foreign::p::" + id,
+		})
+	edited, err := json.Marshal(doc)
+	require.NoError(t, err)
+	file := filepath.Join(s.Dir, "edited.json")
+	require.NoError(t, os.WriteFile(file, edited, 0o644))
+	s.OK(t, "stack", "import", "--file="+file)
+	s.AWS.ResetCalls()
+
+	// As on a machine where nobody has switched the download off.
+	const unset = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION="
+	for _, args := range [][]string{
+		{"preview", stacktest.Name},
+		{"plan", stacktest.Name},
+		{"plan", stacktest.Name, "--refresh"},
+		{"apply", stacktest.Name, "plan", "42", "--digest", digest},
+		{"drift", stacktest.Name},
+		{"destroy", stacktest.Name, stacktest.Name},
+	} {
+		out, code := s.mskctl(t, onGitHub(unset), args...)
+		assert.NotZero(t, code, "%s\n%s", args, out)
+	}
+	assert.Zero(t, requests.Load(), "nothing was asked for")
+	assert.Empty(t, s.Changes())
+
+	cmd := s.Command(t, "preview")
+	cmd.Env = append(cmd.Env, unset)
+	_ = cmd.Run()
+	assert.NotZero(t, requests.Load(), "Pulumi alone would have downloaded it")
 }
 
 func TestPreviewSummaries(t *testing.T) {

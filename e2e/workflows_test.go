@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,46 +17,41 @@ import (
 )
 
 type workflow struct {
+	RunName     string `yaml:"run-name"`
 	On          map[string]yaml.Node
 	Permissions map[string]string
-	Concurrency struct {
-		Group  string
-		Cancel any `yaml:"cancel-in-progress"`
-	}
-	Jobs map[string]*job
+	Concurrency concurrency
+	Jobs        map[string]*job
 }
 
-// input is what whoever dispatches a workflow gives it.
-type input struct {
-	Type    string
-	Options []string
-}
-
-// inputs are the workflow's, by name.
-func (w *workflow) inputs(t *testing.T) map[string]input {
-	t.Helper()
-	var dispatch struct{ Inputs map[string]input }
-	if on, ok := w.On["workflow_dispatch"]; ok {
-		require.NoError(t, on.Decode(&dispatch))
-	}
-	return dispatch.Inputs
+type concurrency struct {
+	Group  string
+	Cancel any `yaml:"cancel-in-progress"`
 }
 
 type job struct {
-	Uses        string
-	Environment string
-	Timeout     int               `yaml:"timeout-minutes"`
-	Permissions map[string]string // nil where the job has none of its own
-	Strategy    struct{ Matrix map[string]any }
-	Steps       []step
+	Name, Uses, If string
+	Needs          yaml.Node
+	With           map[string]any
+	Environment    string
+	Concurrency    concurrency
+	Timeout        int               `yaml:"timeout-minutes"`
+	Permissions    map[string]string // nil if the job has none
+	Env            map[string]string
+	Outputs        map[string]string
+	Strategy       struct{ Matrix map[string]any }
+	Steps          []step
 }
 
 type step struct {
-	Uses, Run string
-	With, Env map[string]string
+	If, Uses, Run string
+	With, Env     map[string]string
 }
 
-// workflows are all of them, by file name.
+// action is a composite action.
+type action struct{ Runs struct{ Steps []step } }
+
+// workflows returns all of them, by file name.
 func workflows(t *testing.T) map[string]*workflow {
 	t.Helper()
 	files, err := filepath.Glob(".github/workflows/*.yml")
@@ -70,6 +66,21 @@ func workflows(t *testing.T) map[string]*workflow {
 	return all
 }
 
+// actions returns the composite actions, by name.
+func actions(t *testing.T) map[string]*action {
+	t.Helper()
+	files, err := filepath.Glob(".github/actions/*/action.yml")
+	require.NoError(t, err)
+	all := map[string]*action{}
+	for _, file := range files {
+		a := &action{}
+		read(t, file, a)
+		all[filepath.Base(filepath.Dir(file))] = a
+	}
+	require.Len(t, all, 2)
+	return all
+}
+
 func read(t *testing.T, file string, into any) {
 	t.Helper()
 	doc, err := os.ReadFile(file)
@@ -77,21 +88,36 @@ func read(t *testing.T, file string, into any) {
 	require.NoError(t, yaml.Unmarshal(doc, into), file)
 }
 
-// uses says whether the job hands the role, a variable of its environment, to one of its steps.
+// uses reports whether the job hands the role, a variable of its environment, to one of its steps.
 func (j *job) uses(role string) bool {
 	return slices.ContainsFunc(j.Steps, func(s step) bool { return strings.Contains(s.With["role"], "vars."+role) })
 }
 
+// deploys reports whether the job gets the role that deploys.
+func (j *job) deploys() bool { return j.uses("AWS_DEPLOY_ROLE_ARN") }
+
+// inAWS reports whether the job gets credentials.
+func (j *job) inAWS() bool {
+	return slices.ContainsFunc(j.Steps, func(s step) bool { return s.Uses == "./.github/actions/stack" })
+}
+
+// runs returns the index of the job's step that runs the command, or -1.
+func (j *job) runs(command string) int {
+	return slices.IndexFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Run, command) })
+}
+
+// deploying are the jobs that wait for approval.
+var deploying = []string{"apply.yml apply", "destroy.yml destroy", "repair.yml repair"}
+
 func TestWorkflowsPinActions(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(".github/*/*.yml")
+	files, err := filepath.Glob(".github/workflows/*.yml")
 	require.NoError(t, err)
-	actions, err := filepath.Glob(".github/actions/*/action.yml")
+	composite, err := filepath.Glob(".github/actions/*/action.yml")
 	require.NoError(t, err)
-	require.Len(t, actions, 2)
 	used := regexp.MustCompile(`(?m)\buses:\s*(.*)$`)
 	pinned := regexp.MustCompile(`^[\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+$`)
-	for _, file := range append(files, actions...) {
+	for _, file := range append(files, composite...) {
 		doc, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, use := range used.FindAllStringSubmatch(string(doc), -1) {
@@ -112,7 +138,6 @@ func TestWorkflowsPinActions(t *testing.T) {
 // No job may do more than it has to: the workflow itself grants nothing, and each job what it needs.
 func TestWorkflowPermissions(t *testing.T) {
 	t.Parallel()
-	const deployRole = "AWS_DEPLOY_ROLE_ARN"
 	mayWrite := map[string][]string{
 		"preview.yml comment": {"pull-requests"},
 		"drift.yml issue":     {"issues"},
@@ -123,26 +148,13 @@ func TestWorkflowPermissions(t *testing.T) {
 		for name, j := range w.Jobs {
 			id := file + " " + name
 			require.NotNil(t, j.Permissions, id)
-			deploys := id == "apply.yml apply" || id == "destroy.yml destroy"
-			inAWS := slices.ContainsFunc(j.Steps, func(s step) bool { return s.Uses == "./.github/actions/stack" })
-			assert.Equal(t, deploys, j.uses(deployRole), "%s: only apply and destroy take the deploy role", id)
-			assert.Equal(
-				t,
-				inAWS && !deploys,
-				j.uses("AWS_PREVIEW_ROLE_ARN"),
-				"%s: others look with the role that only reads",
-				id,
-			)
+			deploys := slices.Contains(deploying, id)
+			assert.Equal(t, deploys, j.deploys(), "%s: only these jobs get the deploy role", id)
+			assert.Equal(t, j.inAWS() && !deploys, j.uses("AWS_PREVIEW_ROLE_ARN"), "%s: others get the role that only reads", id)
 			switch {
 			case deploys:
-				assert.Equal(
-					t,
-					"${{ inputs.stack }}",
-					j.Environment,
-					"%s: in the environment that asks for approval",
-					id,
-				)
-			case inAWS:
+				assert.Equal(t, "${{ inputs.stack }}", j.Environment, "%s: in the environment that requires approval", id)
+			case j.inAWS():
 				assert.Regexp(t, `^\$\{\{ (inputs|matrix)\.stack \}\}-preview$`, j.Environment, id)
 			default:
 				assert.Empty(t, j.Environment, id)
@@ -154,83 +166,236 @@ func TestWorkflowPermissions(t *testing.T) {
 				}
 			}
 			assert.Equal(t, mayWrite[id], writes, id)
-			assert.Equal(
-				t,
-				inAWS,
-				j.Permissions["id-token"] == "write",
-				"%s: who needs AWS, and nobody else, gets an OIDC token",
-				id,
-			)
+			assert.Equal(t, j.inAWS(), j.Permissions["id-token"] == "write", "%s: an OIDC token only for jobs in AWS", id)
 			assert.True(t, j.Timeout > 0 || j.Uses != "", "%s: a job ends", id)
 		}
 	}
 	assert.NotContains(t, workflows(t)["test.yml"].Jobs["test"].Permissions, "id-token")
 }
 
-// What comes from outside reaches a shell by its environment only, and deployments of a stack never meet.
-func TestWorkflowsAreSafe(t *testing.T) {
+// Every step's shell is one command of mskctl, make or the sandbox, and gets values by its environment only.
+func TestWorkflowsRunSingleCommands(t *testing.T) {
 	t.Parallel()
+	single := regexp.MustCompile(`^(bin/mskctl|bin/sandbox|make)( [\w./-]+| "[\w ,.-]+"| "?\$[A-Z_]+"?)*$`)
+	check := func(id string, steps []step) {
+		for _, s := range steps {
+			if s.Run != "" {
+				assert.Regexp(t, single, s.Run, id)
+			}
+			if strings.HasPrefix(s.Uses, "actions/checkout@") {
+				assert.Equal(t, "false", s.With["persist-credentials"], id)
+			}
+			assert.NotContains(t, s.With, "aws-access-key-id", "%s: no long-lived keys", id)
+		}
+	}
 	for file, w := range workflows(t) {
 		for name, j := range w.Jobs {
-			for _, s := range j.Steps {
-				assert.NotContains(
-					t,
-					s.Run,
-					"${{",
-					"%s %s: an expression in a script is a way in for its value",
-					file,
-					name,
-				)
-				if strings.HasPrefix(s.Uses, "actions/checkout@") {
-					assert.Equal(t, "false", s.With["persist-credentials"], "%s %s", file, name)
-				}
-				assert.NotContains(t, s.With, "aws-access-key-id", "no long-lived keys")
-			}
+			check(file+" "+name, j.Steps)
 		}
 		_, target := w.On["pull_request_target"]
 		assert.False(t, target, "%s: it would hand secrets to forks", file)
 	}
-	for _, file := range []string{"apply.yml", "destroy.yml"} {
-		w := workflows(t)[file]
-		assert.Equal(t, "deploy-${{ inputs.stack }}", w.Concurrency.Group, file)
-		assert.Equal(t, false, w.Concurrency.Cancel, file)
+	for name, a := range actions(t) {
+		check(name, a.Runs.Steps)
 	}
 }
 
-// Workflows name the stacks; a new environment has to come into all of them.
-func TestWorkflowsKnowTheStacks(t *testing.T) {
+// What waits for approval says what it would do, waits in no queue, and does exactly that.
+func TestWorkflowsWaitForApproval(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("Pulumi.*.yaml")
-	require.NoError(t, err)
-	var stacks []string
-	for _, file := range files {
-		if name := strings.TrimSuffix(strings.TrimPrefix(file, "Pulumi."), ".yaml"); name != "sandbox" {
-			stacks = append(stacks, name)
+	all := workflows(t)
+	for _, id := range deploying {
+		file, name, _ := strings.Cut(id, " ")
+		w := all[file]
+		assert.Empty(t, w.Concurrency.Group, "%s: a run that waits would hold the group", file)
+		assert.Contains(t, w.RunName, "${{ inputs.stack }}", file)
+		for other, j := range w.Jobs {
+			assert.Empty(t, j.Concurrency.Group, "%s %s", file, other)
 		}
+		j := w.Jobs[name]
+		before := j.Needs.Value
+		assert.Contains(
+			t,
+			j.Name,
+			fmt.Sprintf("${{ needs.%s.outputs.headline }}", before),
+			"%s: the reviewer sees what it would do",
+			id,
+		)
+		require.Contains(t, w.Jobs, before, id)
+		assert.NotEmpty(t, w.Jobs[before].Outputs["headline"], id)
+		assert.False(t, w.Jobs[before].deploys(), id)
+		assert.Equal(
+			t,
+			35,
+			w.Jobs["build"].With["retention-days"],
+			"%s: the programs outlive an approval, which takes up to 30 days",
+			id,
+		)
+		assert.Equal(t, "vars.PIPELINE == 'on' && github.ref == 'refs/heads/main'", w.Jobs["build"].If, id)
 	}
-	named := 0
+	for file, jobs := range map[string][2]string{"apply.yml": {"plan", "apply"}, "repair.yml": {"look", "repair"}} {
+		before, after := all[file].Jobs[jobs[0]], all[file].Jobs[jobs[1]]
+		assert.Equal(t, "${{ steps.plan.outputs.digest }}", before.Outputs["digest"], file)
+		fetched, applied := after.runs("bin/mskctl ci fetch-plan"), after.runs("bin/mskctl apply")
+		require.NotEqual(t, -1, fetched, "%s: main's tip is looked up after the approval", file)
+		require.Greater(t, applied, fetched, file)
+		assert.Contains(t, after.Steps[applied].Run, `--digest "$DIGEST"`, file)
+		assert.Equal(t, fmt.Sprintf("${{ needs.%s.outputs.digest }}", jobs[0]), after.Steps[applied].Env["DIGEST"],
+			"%s: the digest from before the approval", file)
+	}
+	plan := all["plan.yml"].Jobs["plan"]
+	upload := plan.Steps[len(plan.Steps)-1]
+	assert.Equal(t, "90", upload.With["retention-days"], "a plan outlives an approval")
+	assert.Empty(t, upload.If, "a plan that failed is not kept")
+}
+
+// Builds for jobs with the deploy role don't start from files that tests or pull requests could have written.
+func TestWorkflowsShareNoCacheWithDeployments(t *testing.T) {
+	t.Parallel()
+	build := workflows(t)["build.yml"]
+	setup := build.Jobs["build"].Steps[1]
+	assert.Equal(t, "${{ inputs.cache }}", setup.With["cache"])
 	for file, w := range workflows(t) {
-		if in, ok := w.inputs(t)["stack"]; ok {
-			named++
-			assert.Equal(t, stacks, slices.DeleteFunc(in.Options, func(s string) bool { return s == "all" }), file)
-			assert.Equal(t, "choice", in.Type, "%s: a made-up name would be an environment without protection", file)
-		}
 		for name, j := range w.Jobs {
-			switch m := j.Strategy.Matrix["stack"].(type) {
-			case []any:
-				named++
-				var of []string
-				for _, s := range m {
-					of = append(of, s.(string))
+			if j.Uses == "./.github/workflows/build.yml" {
+				assert.Equal(t, file == "preview.yml", j.With["cache"] == true, "%s %s", file, name)
+			}
+			for _, s := range j.Steps {
+				assert.NotContains(t, s.Uses, "actions/cache", "%s %s", file, name)
+				if strings.HasPrefix(s.Uses, "actions/setup-go") {
+					assert.Contains(t, []string{"build.yml", "test.yml"}, file, name)
 				}
-				assert.Equal(t, stacks, of, "%s %s", file, name)
-			case string:
-				named++
-				assert.Contains(t, m, `'["`+strings.Join(stacks, `", "`)+`"]'`, "%s %s", file, name)
 			}
 		}
 	}
-	assert.Equal(t, 8, named)
+}
+
+// The code of pull requests runs with short credentials, and only if it comes from this repository.
+func TestWorkflowsDistrustPullRequests(t *testing.T) {
+	t.Parallel()
+	w := workflows(t)["preview.yml"]
+	j := w.Jobs["preview"]
+	for _, condition := range []string{
+		"vars.PIPELINE == 'on'", "github.event.pull_request.head.repo.full_name == github.repository",
+		"github.event.pull_request.user.login != 'dependabot[bot]'",
+	} {
+		assert.Contains(t, j.If, condition)
+		opposite := strings.Replace(strings.Replace(condition, "==", "≠", 1), "!=", "==", 1)
+		assert.Contains(t, w.Jobs["preview-sandbox"].If, strings.Replace(opposite, "≠", "!=", 1))
+	}
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			for _, s := range j.Steps {
+				if s.Uses != "./.github/actions/stack" {
+					continue
+				}
+				want := ""
+				switch {
+				case file == "preview.yml":
+					want = "900"
+				case j.deploys():
+					want = "10800"
+				}
+				assert.Equal(t, want, s.With["duration"], "%s %s", file, name)
+			}
+		}
+	}
+	doc, err := os.ReadFile(".github/actions/stack/action.yml")
+	require.NoError(t, err)
+	assert.Contains(t, string(doc), `default: "3600"`)
+	assert.Contains(t, workflows(t)["test.yml"].On, "merge_group")
+}
+
+// Jobs with a role install Pulumi and its provider by checksum, check their variables first, and look up GitHub's
+// rules.
+func TestWorkflowsInstallByChecksum(t *testing.T) {
+	t.Parallel()
+	var order []string
+	for _, s := range actions(t)["stack"].Runs.Steps {
+		order = append(order, s.Uses+s.Run)
+		if strings.HasPrefix(s.Run, "bin/mskctl init") {
+			assert.Equal(t, "${{ github.token }}", s.Env["GH_TOKEN"])
+		}
+	}
+	want := []string{
+		"./.github/actions/programs",
+		"ci stack-config",
+		"ci variables",
+		"ci install",
+		"aws-actions/configure",
+		"init",
+	}
+	require.Len(t, order, len(want))
+	for i := range want {
+		assert.Contains(t, order[i], want[i])
+	}
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			if !j.inAWS() {
+				continue
+			}
+			id := file + " " + name
+			assert.Equal(
+				t,
+				"${{ vars.PULUMI_BACKEND_URL }}",
+				j.Env["PULUMI_BACKEND_URL"],
+				"%s: each environment has its own bucket",
+				id,
+			)
+			assert.Equal(t, "read", j.Permissions["actions"], "%s: to read the environment's rules", id)
+			assert.False(
+				t,
+				slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "pulumi/actions") }),
+				id,
+			)
+		}
+	}
+}
+
+// The stacks that have a file are the only list of stacks, so a new one needs no change of a workflow.
+func TestWorkflowsNameNoStack(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(".github/*/*.yml")
+	require.NoError(t, err)
+	named := regexp.MustCompile(`\b(dev|prod)\b`)
+	matrices := 0
+	for _, file := range files {
+		doc, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.NotRegexp(t, named, string(doc), file)
+	}
+	for file, w := range workflows(t) {
+		for name, j := range w.Jobs {
+			if stacks, ok := j.Strategy.Matrix["stack"]; ok {
+				matrices++
+				assert.Equal(t, "${{ fromJSON(needs.build.outputs.stacks) }}", stacks, "%s %s", file, name)
+			}
+			if strings.Contains(j.Environment, "inputs.stack") {
+				assert.Equal(t, "${{ inputs.stack }}", w.Jobs["build"].With["stack"],
+					"%s %s: the job \"build\" refuses a name that has no file", file, name)
+			}
+		}
+	}
+	assert.Equal(t, 4, matrices)
+}
+
+// Nothing but the tests, and previews in the sandbox, runs before the pipeline is switched on.
+func TestWorkflowsWaitForTheSwitch(t *testing.T) {
+	t.Parallel()
+	for file, w := range workflows(t) {
+		if slices.Contains([]string{"test.yml", "build.yml", "preview.yml"}, file) {
+			continue
+		}
+		assert.Contains(t, w.Jobs["build"].If, "vars.PIPELINE == 'on'", file)
+		for name, j := range w.Jobs {
+			if name == "build" || file == "drift.yml" && name == "issue" {
+				continue
+			}
+			assert.Empty(t, j.If, "%s %s: it is skipped with the job that it needs", file, name)
+			assert.NotEmpty(t, j.Needs.Value, "%s %s", file, name)
+		}
+	}
+	assert.Equal(t, concurrency{"drift", false}, workflows(t)["drift.yml"].Concurrency)
 }
 
 // Workflows run the CLI that `make tools` would build, and the program that the job "build" built.
@@ -240,7 +405,7 @@ func TestWorkflowsRunWhatWasTested(t *testing.T) {
 	require.NoError(t, err)
 	version := regexp.MustCompile(`github\.com/pulumi/pulumi/pkg/v3 v([0-9.]+)`).FindStringSubmatch(string(mod))
 	require.NotNil(t, version)
-	for _, file := range []string{".github/actions/programs/action.yml", ".github/workflows/test.yml"} {
+	for _, file := range []string{".github/workflows/preview.yml", ".github/workflows/test.yml"} {
 		doc, err := os.ReadFile(file)
 		require.NoError(t, err)
 		assert.Contains(t, string(doc), "pulumi-version: "+version[1], file)

@@ -18,6 +18,10 @@ type ciCmd struct {
 	Issue       issueCmd       `cmd:"" help:"Keep one issue about a stack's drift."`
 	FetchPlan   fetchPlanCmd   `cmd:"" help:"Download the plan that a run of the workflow plan made."`
 	StackConfig stackConfigCmd `cmd:"" help:"Merge the secret STACK_CONFIG into a stack's file."`
+	Stacks      stacksCmd      `cmd:"" help:"List the stacks that the workflows deploy."`
+	Variables   variablesCmd   `cmd:"" help:"Check the variables of a job's environment, and print its OIDC subject."`
+	Pins        pinsCmd        `cmd:"" help:"Write the checksums of the Pulumi CLI and the AWS provider for review."`
+	Install     installCmd     `cmd:"" help:"Install the Pulumi CLI and the AWS provider if their checksums are right."`
 	Prebuilt    prebuiltCmd    `cmd:"" help:"Have Pulumi run bin/msk-serverless instead of building it."`
 }
 

@@ -14,7 +14,7 @@ import (
 type commentCmd struct {
 	PullRequest int      `arg:"" help:"Number of the pull request."`
 	Dir         string   `arg:"" help:"Folder with a folder summary-<stack> for each stack, which holds its summary.md."`
-	Stacks      []string `arg:"" help:"Stacks that must be in the comment."`
+	Stacks      []string `arg:"" optional:"" help:"Stacks that must be in the comment; by default all that have a file."`
 }
 
 // Help returns the details of mskctl ci comment --help.
@@ -23,7 +23,7 @@ func (commentCmd) Help() string {
 Long summaries are shortened, warnings first. If the token may not comment, as on pull requests from forks and from
 Dependabot, the text goes to the job's page. Needs GH_TOKEN.
 
-Example: mskctl ci comment 7 summaries dev prod`
+Example: mskctl ci comment 7 summaries`
 }
 
 const (
@@ -38,8 +38,14 @@ func (c *commentCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	summaries := make([]string, len(c.Stacks))
-	for i, stack := range c.Stacks {
+	stacks := c.Stacks
+	if len(stacks) == 0 {
+		if stacks, err = s.stacks(); err != nil {
+			return err
+		}
+	}
+	summaries := make([]string, len(stacks))
+	for i, stack := range stacks {
 		doc, err := os.ReadFile(s.path(c.Dir, "summary-"+stack, "summary.md"))
 		if err != nil {
 			doc = fmt.Appendf(nil, "### Preview of %s\n\n**There is no preview of this stack: its job failed or was "+
@@ -53,7 +59,7 @@ func (c *commentCmd) Run(s *session) error {
 	var answer *github.ErrorResponse
 	if errors.As(err, &answer) && answer.Response.StatusCode == http.StatusForbidden {
 		fmt.Fprintln(s.stdout, "the token may not comment; the summaries are on the job's page")
-		return s.jobSummary(text)
+		return s.publish(text)
 	}
 	return err
 }
@@ -72,21 +78,6 @@ func (r repository) comment(s *session, pullRequest int, body string) error {
 	}
 	_, _, err := r.client.Issues.CreateComment(s.ctx, r.owner, r.name, pullRequest, comment)
 	return err
-}
-
-// jobSummary appends Markdown to the job's page.
-func (s *session) jobSummary(text string) error {
-	path := s.getenv("GITHUB_STEP_SUMMARY")
-	if path == "" {
-		fmt.Fprint(s.stdout, text)
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Close())
 }
 
 // joinSummaries joins Markdown summaries into at most limit bytes, which are never fewer than GitHub's characters. Each

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 )
 
 // destroyCmd deletes everything in a stack.
 type destroyCmd struct {
 	stackArg
 	Confirmation string `arg:"" help:"The stack's name again."`
+	Check        bool   `help:"Only say what would be deleted, for the person who approves it."`
 }
 
 // Help returns the details of mskctl destroy --help.
@@ -27,6 +29,9 @@ func (c *destroyCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if c.Check {
+		return c.announce(s, st)
+	}
 	for _, r := range st.Deployment.Resources {
 		if r.Protect {
 			fmt.Fprintln(s.stdout, "unprotecting", r.URN)
@@ -43,4 +48,29 @@ func (c *destroyCmd) Run(s *session) error {
 	}
 	fmt.Fprintf(s.stdout, "stack %s is empty; its history and configuration are kept\n", c.Stack)
 	return nil
+}
+
+// announce publishes what would be deleted, and sets the output headline.
+func (c *destroyCmd) announce(s *session, st state) error {
+	var b strings.Builder
+	count, cluster := 0, false
+	for _, r := range st.Deployment.Resources {
+		if strings.HasPrefix(r.Type, "pulumi:") {
+			continue
+		}
+		kind, name := step{URN: r.URN}.resource()
+		fmt.Fprintf(&b, "| %s | %s |\n", code(name), code(kind))
+		count++
+		cluster = cluster || r.Type == clusterType
+	}
+	headline := fmt.Sprintf("%d delete", count)
+	if cluster {
+		headline = "DATA LOSS; " + headline
+	}
+	err := s.publish(fmt.Sprintf("### What destroying %s deletes\n\n**%s**\n\n| resource | type |\n| --- | --- |\n%s",
+		code(c.Stack), headline, b.String()))
+	if err != nil {
+		return err
+	}
+	return s.setOutput("headline", headline)
 }

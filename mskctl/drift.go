@@ -43,11 +43,10 @@ func (c *driftCmd) Run(s *session) error {
 	}
 	found := s.compare(c.Stack)
 	text := found.report.summary.markdown()
-	fmt.Fprint(s.stdout, text)
 	err := writeFiles(s.path(c.Dir), map[string]string{
 		"code": strconv.Itoa(found.code) + "\n", "summary.md": text, "preview.json": string(found.report.raw),
 	})
-	if err != nil || found.code == 0 {
+	if err = errors.Join(err, s.publish(text)); err != nil || found.code == 0 {
 		return err
 	}
 	return &exitError{found.code, errors.New(found.said)}

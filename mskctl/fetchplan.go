@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-github/v88/github"
@@ -24,8 +24,9 @@ type fetchPlanCmd struct {
 // Help returns the details of mskctl ci fetch-plan --help.
 func (fetchPlanCmd) Help() string {
 	return `What the run was is GitHub's word, not the plan's: refuses a run of another repository, a fork, another
-workflow, branch or commit, and a run that failed or has not ended. Needs GH_TOKEN, which may read the
-repository's actions.
+workflow or branch, and one of another commit than main has now. The run may have failed for other stacks. Publishes
+the plan's summary, and sets the outputs digest and headline. Needs GH_TOKEN, which may read the repository's actions
+and contents.
 
 Example: mskctl ci fetch-plan prod 1234567890 plan`
 }
@@ -36,46 +37,83 @@ func (c *fetchPlanCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	commit := s.getenv("GITHUB_SHA")
-	if commit == "" {
+	here := s.getenv("GITHUB_SHA")
+	if here == "" {
 		return errors.New("set GITHUB_SHA, as a workflow does")
 	}
 	run, _, err := repo.client.Actions.GetWorkflowRunByID(s.ctx, repo.owner, repo.name, c.RunID)
 	if err != nil {
 		return fmt.Errorf("looking up run %d of %s: %w", c.RunID, repo.fullName(), err)
 	}
-	refusals := refuseRun(run, repo.fullName(), commit)
+	ref, _, err := repo.client.Git.GetRef(s.ctx, repo.owner, repo.name, "heads/main")
+	if err != nil {
+		return fmt.Errorf("looking up the tip of main: %w", err)
+	}
+	workflow := planWorkflow
+	if fmt.Sprint(c.RunID) == s.getenv("GITHUB_RUN_ID") {
+		workflow = repairWorkflow
+	}
+	refusals := refuseRun(run, repo.fullName(), workflow, ref.GetObject().GetSHA(), here)
 	if len(refusals) > 0 {
 		for _, r := range refusals {
-			fmt.Fprintln(s.stderr, r)
+			fmt.Fprintln(s.stderr, "refused:", r)
 		}
-		return fmt.Errorf("refused run %d; run the workflow \"plan\" on main and apply what it makes", c.RunID)
+		return fmt.Errorf("refused the plan of run %d; make a new one: %s", c.RunID, s.planAgain(c.Stack, workflow))
 	}
 	archive, err := repo.artifact(s, c.RunID, "plan-"+c.Stack)
 	if err != nil {
 		return err
 	}
-	return unpackPlan(archive, s.path(c.Dir))
+	dir := s.path(c.Dir)
+	if err := unpackPlan(archive, dir); err != nil {
+		return err
+	}
+	return s.showPlan(dir)
 }
 
-// refuseRun returns why a run's plan must not be applied.
-func refuseRun(run *github.WorkflowRun, repository, commit string) []string {
-	workflow, _, _ := strings.Cut(run.GetPath(), "@")
+// showPlan publishes a plan's summary and sets its outputs.
+func (s *session) showPlan(dir string) error {
+	made, _, err := readPlan(dir)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "summary.md"))
+	if err != nil {
+		return err
+	}
+	if err := s.publish(string(text)); err != nil {
+		return err
+	}
+	return s.setPlanOutputs(dir, made)
+}
+
+// refuseRun returns why a run's plan must not be applied. tip is the commit that main has now, here the one that this
+// run has checked out. The run's conclusion doesn't matter: it fails if the plan of any stack does, and a plan's
+// artifact exists only if that plan was made.
+func refuseRun(run *github.WorkflowRun, repository, workflow, tip, here string) []string {
+	path, _, _ := strings.Cut(run.GetPath(), "@")
 	var refusals []string
 	for _, f := range []struct{ what, have, want string }{
 		{"repository", run.GetRepository().GetFullName(), repository},
 		{"source repository", run.GetHeadRepository().GetFullName(), repository},
-		{"workflow", workflow, planWorkflow},
+		{"workflow", path, workflow},
 		{"branch", run.GetHeadBranch(), "main"},
-		{"commit", run.GetHeadSHA(), commit},
-		{"conclusion", run.GetConclusion(), "success"},
 	} {
 		if f.have != f.want {
-			refusals = append(refusals, fmt.Sprintf("its %s is %q, not %q", f.what, f.have, f.want))
+			refusals = append(refusals, fmt.Sprintf("the plan's %s is %q, not %q", f.what, f.have, f.want))
 		}
 	}
 	if event := run.GetEvent(); event != "push" && event != "workflow_dispatch" {
-		refusals = append(refusals, "it was triggered by "+event)
+		refusals = append(refusals, "the plan's run was triggered by "+event)
+	}
+	switch {
+	case run.GetHeadSHA() != tip:
+		refusals = append(
+			refusals,
+			fmt.Sprintf("the plan is stale: it was made of %s, and main is at %s", run.GetHeadSHA(), tip),
+		)
+	case here != tip:
+		refusals = append(refusals, fmt.Sprintf("this run has %s checked out, and main is at %s", here, tip))
 	}
 	return refusals
 }
@@ -92,30 +130,18 @@ func (r repository) artifact(s *session, run int64, name string) ([]byte, error)
 		}
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf(
-			"run %d has %d artifacts named %s, and must have 1: make a new plan",
-			run,
-			len(found),
-			name,
-		)
+		return nil, fmt.Errorf("run %d has %d artifacts named %s, and must have 1: make a new plan: %s",
+			run, len(found), name, s.planAgain(strings.TrimPrefix(name, "plan-"), planWorkflow))
 	}
 	address, _, err := r.client.Actions.DownloadArtifact(s.ctx, r.owner, r.name, found[0], 3)
 	if err != nil {
 		return nil, fmt.Errorf("downloading artifact %s: %w", name, err)
 	}
-	request, err := http.NewRequestWithContext(s.ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(request)
-	if err != nil {
+	var archive bytes.Buffer
+	if err := s.download(address.String(), &archive); err != nil {
 		return nil, fmt.Errorf("downloading artifact %s: %w", name, err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("downloading artifact %s: %s", name, resp.Status)
-	}
-	return io.ReadAll(resp.Body)
+	return archive.Bytes(), nil
 }
 
 // unpackPlan writes a plan's files from the artifact into the folder. Other files are an error.
@@ -128,7 +154,7 @@ func unpackPlan(archive []byte, dir string) error {
 		return err
 	}
 	for _, f := range z.File {
-		if f.Name != "plan.json" && f.Name != "metadata.json" && f.Name != "summary.md" {
+		if !slices.Contains(planFiles, f.Name) {
 			return fmt.Errorf("the plan's artifact has a file that no plan has: %q", f.Name)
 		}
 		in, err := f.Open()

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -95,6 +96,13 @@ func TestComment(t *testing.T) {
 	assert.Contains(t, g.changes[0], "PATCH /repos/acme/streams/issues/comments/2")
 	assert.Contains(t, g.changes[0], "### Preview of `staging`\\n\\n**There is no preview of this stack")
 
+	write(t, "config: {}\n", dir, "Pulumi.prod.yaml")
+	g = &fakeGitHub{answers: map[string]string{comments: `[]`}}
+	out, code = g.mskctl(t, dir, nil, "ci", "comment", "7", "summaries")
+	require.Zero(t, code, out)
+	assert.Contains(t, g.changes[0], "### Preview of `prod`")
+	assert.NotContains(t, g.changes[0], "### Preview of `dev`", "only stacks that have a file")
+
 	page := filepath.Join(dir, "page.md")
 	g = &fakeGitHub{answers: map[string]string{comments: `[]`}, refuse: http.StatusForbidden}
 	out, code = g.mskctl(t, dir, map[string]string{"GITHUB_STEP_SUMMARY": page}, comment...)
@@ -178,10 +186,48 @@ func zipped(t *testing.T, files ...string) string {
 	return b.String()
 }
 
+const mainRef = "/repos/acme/streams/git/ref/heads/main"
+
+// tip returns GitHub's answer about a branch whose commit is 20 times the text.
+func tip(text string) string { return `{"object":{"sha":"` + strings.Repeat(text, 20) + `"}}` }
+
+// A repair's plan is applied by the run that made it.
+func TestFetchPlanOfTheSameRun(t *testing.T) {
+	t.Parallel()
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, zipped(t, planFiles...))
+	}))
+	defer store.Close()
+	const runs = "/repos/acme/streams/actions/runs/42"
+	run := `{"repository":{"full_name":"acme/streams"},"head_repository":{"full_name":"acme/streams"},"head_branch":"main",
+		"path":".github/workflows/%s.yml","event":"workflow_dispatch","head_sha":"` + strings.Repeat("a1", 20) + `"}`
+	g := &fakeGitHub{
+		answers: map[string]string{
+			runs: fmt.Sprintf(run, "repair"), mainRef: tip("a1"),
+			runs + "/artifacts": `{"artifacts":[{"id":2,"name":"plan-prod"}]}`,
+		},
+		store: store.URL,
+	}
+	out, code := g.mskctl(t, t.TempDir(), nil, "ci", "fetch-plan", "prod", "42", "plan")
+	assert.Zero(t, code, out)
+
+	g.answers[runs] = fmt.Sprintf(run, "plan")
+	out, code = g.mskctl(t, t.TempDir(), nil, "ci", "fetch-plan", "prod", "42", "plan")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, `the plan's workflow is ".github/workflows/plan.yml", not ".github/workflows/repair.yml"`)
+
+	g.answers[runs], g.answers[mainRef] = fmt.Sprintf(run, "repair"), tip("b2")
+	out, code = g.mskctl(t, t.TempDir(), nil, "ci", "fetch-plan", "prod", "42", "plan")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, out, "gh workflow run repair.yml --ref main -f stack=prod -f action=deploy")
+}
+
 func TestFetchPlan(t *testing.T) {
 	t.Parallel()
-	const runs, one = "/repos/acme/streams/actions/runs/42",
-		`{"artifacts":[{"id":1,"name":"plan-dev"},{"id":2,"name":"plan-prod"}]}`
+	other := map[string]any{"full_name": "m/s"}
+	plan := []string{"plan.json", "metadata.json", "summary.md"}
+	const runs = "/repos/acme/streams/actions/runs/43"
+	const one = `{"artifacts":[{"id":1,"name":"plan-dev"},{"id":2,"name":"plan-prod"}]}`
 	for _, c := range []struct {
 		name      string
 		change    map[string]any
@@ -189,31 +235,24 @@ func TestFetchPlan(t *testing.T) {
 		archive   []string
 		want      string // part of the error; "" for none
 	}{
-		{"good", nil, one, []string{"plan.json", "metadata.json", "summary.md"}, ""},
-		{"repository", map[string]any{"repository": map[string]any{"full_name": "m/s"}}, one, nil, `its repository is "m/s"`},
-		{
-			"fork",
-			map[string]any{"head_repository": map[string]any{"full_name": "m/s"}},
-			one, nil,
-			`source repository is "m/s"`,
-		},
-		{
-			"workflow",
-			map[string]any{"path": ".github/workflows/test.yml@main"},
-			one, nil,
-			`its workflow is ".github/workflows/test`,
-		},
-		{"branch", map[string]any{"head_branch": "feature"}, one, nil, `its branch is "feature", not "main"`},
-		{"commit", map[string]any{"head_sha": strings.Repeat("b2", 20)}, one, nil, `its commit is "b2`},
-		{"failed", map[string]any{"conclusion": "failure"}, one, nil, `its conclusion is "failure", not "success"`},
-		{"running", map[string]any{"conclusion": nil}, one, nil, `its conclusion is "", not "success"`},
-		{"event", map[string]any{"event": "pull_request"}, one, nil, "it was triggered by pull_request"},
+		{"good", nil, one, plan, ""},
+		{"failed for another stack", map[string]any{"conclusion": "failure"}, one, plan, ""},
+		{"still planning another stack", map[string]any{"conclusion": nil}, one, plan, ""},
+		{"repository", map[string]any{"repository": other}, one, nil, `plan's repository is "m/s"`},
+		{"fork", map[string]any{"head_repository": other}, one, nil, `source repository is "m/s"`},
+		{"workflow", map[string]any{"path": ".github/workflows/test.yml@main"}, one, nil, `is ".github/workflows/test.yml"`},
+		{"branch", map[string]any{"head_branch": "feature"}, one, nil, `plan's branch is "feature", not "main"`},
+		{"commit", map[string]any{"head_sha": strings.Repeat("b2", 20)}, one, nil, "it was made of b2b2"},
+		{"remedy", map[string]any{"head_sha": "b2"}, one, nil, "gh workflow run plan.yml --ref main -f stack=prod"},
+		{"event", map[string]any{"event": "pull_request"}, one, nil, "triggered by pull_request"},
 		{"no artifact", nil, `{"artifacts":[{"id":1,"name":"plan-dev"}]}`, nil, "has 0 artifacts named plan-prod"},
 		{
 			"two artifacts", nil, `{"artifacts":[{"id":2,"name":"plan-prod"},{"id":3,"name":"plan-prod"}]}`, nil,
 			"has 2 artifacts",
 		},
 		{"foreign file", nil, one, []string{"plan.json", "../Pulumi.yaml"}, "a file that no plan has"},
+		{"no plan", nil, one, []string{"summary.md"}, "no plan in plan"},
+		{"repair's plan", map[string]any{"path": repairWorkflow}, one, nil, `not ".github/workflows/plan.yml"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -233,11 +272,11 @@ func TestFetchPlan(t *testing.T) {
 			}))
 			defer store.Close()
 			g := &fakeGitHub{
-				answers: map[string]string{runs: string(doc), runs + "/artifacts": c.artifacts},
+				answers: map[string]string{runs: string(doc), runs + "/artifacts": c.artifacts, mainRef: tip("a1")},
 				store:   store.URL,
 			}
 			dir := t.TempDir()
-			out, code := g.mskctl(t, dir, nil, "ci", "fetch-plan", "prod", "42", "plan")
+			out, code := g.mskctl(t, dir, nil, "ci", "fetch-plan", "prod", "43", "plan")
 			if c.want != "" {
 				assert.Equal(t, 1, code)
 				assert.Contains(t, out, c.want)
@@ -245,6 +284,24 @@ func TestFetchPlan(t *testing.T) {
 			}
 			require.Zero(t, code, out)
 			assert.FileExists(t, filepath.Join(dir, "plan", "metadata.json"))
+			digest, err := planDigest(filepath.Join(dir, "plan"))
+			require.NoError(t, err)
+			assert.Contains(t, out, "{}digest="+digest+"\nheadline=\n", "the summary and the outputs")
+
+			g.answers[mainRef] = tip("c3")
+			out, code = g.mskctl(t, dir, nil, "ci", "fetch-plan", "prod", "43", "plan")
+			assert.Equal(t, 1, code, "main has moved on since")
+			assert.Contains(t, out, "the plan is stale: it was made of a1a1")
+
+			g.answers[mainRef] = tip("a1")
+			out, code = g.mskctl(t, dir, map[string]string{"GITHUB_SHA": "b2"}, "ci", "fetch-plan", "prod", "43", "plan")
+			assert.Equal(t, 1, code)
+			assert.Contains(t, out, "this run has b2 checked out, and main is at a1a1")
+
+			delete(g.answers, mainRef)
+			out, code = g.mskctl(t, dir, nil, "ci", "fetch-plan", "prod", "43", "plan")
+			assert.Equal(t, 1, code, "what can't be looked up is an error")
+			assert.Contains(t, out, "looking up the tip of main")
 		})
 	}
 	out, code := (&fakeGitHub{}).mskctl(t, t.TempDir(), nil, "ci", "fetch-plan", "prod", "42/../43", "plan")

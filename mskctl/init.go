@@ -20,8 +20,10 @@ type initCmd struct{ stackArg }
 
 // Help returns the details of mskctl init --help.
 func (initCmd) Help() string {
-	return `Checks the state backend, the stack, its secrets provider, and whether the credentials belong to an allowed
-account and don't assume the deploy role twice. Changes nothing, and says what to do about each check that fails.
+	return `Checks the state backend and its bucket, the stack, its secrets provider, whether the credentials belong to an
+allowed account and don't assume the deploy role twice, whether GitHub gives the deploy role to approved runs of main
+alone, and CODEOWNERS. Prints the subjects that the roles' trust policies must admit. Changes nothing, and says what to
+do about each check that fails. GitHub is checked if GITHUB_REPOSITORY and GH_TOKEN are set, as in a workflow.
 
 Example: mskctl init prod`
 }
@@ -49,6 +51,10 @@ func (c *initCmd) Run(s *session) error {
 			fmt.Fprintln(s.stdout, "ok     ", name)
 			continue
 		}
+		if errors.Is(err, errSkipped) {
+			fmt.Fprintln(s.stdout, "skipped", name)
+			continue
+		}
 		failed++
 		fmt.Fprintln(s.stdout, "FAILED ", name)
 		for line := range strings.Lines(err.Error()) {
@@ -67,10 +73,6 @@ func (c *initCmd) Run(s *session) error {
 }
 
 func (c *initCmd) checks(s *session) []check {
-	backend := s.getenv("PULUMI_BACKEND_URL")
-	if backend == "" {
-		backend = "not set"
-	}
 	pulumi := func(args ...string) func() (string, error) {
 		return func() (string, error) {
 			_, err := s.pulumi(c.Stack, args...)
@@ -80,18 +82,20 @@ func (c *initCmd) checks(s *session) []check {
 	return []check{
 		{
 			"state backend",
-			"check PULUMI_BACKEND_URL (" + backend + "), and that the credentials may list the bucket and read from it",
-			func() (string, error) {
-				out, err := s.command("pulumi", "stack", "ls", "--json", "--non-interactive").CombinedOutput()
-				if err != nil {
-					return "", errors.New(plainError(string(out)))
-				}
-				return "", nil
-			},
+			"set PULUMI_BACKEND_URL to the template's output StateBucketUrl, and check that the credentials may list " +
+				"the bucket and read from it",
+			func() (string, error) { return s.backend() },
 		},
+		{"state bucket", "", func() (string, error) {
+			backend, err := s.backend()
+			if err != nil {
+				return "the backend is missing", errSkipped
+			}
+			return s.checkBucket(backend)
+		}},
 		{
 			"stack " + c.Stack,
-			"make the stack: pulumi stack init " + c.Stack + " --secrets-provider='awskms://alias/<key>?region=<region>', " +
+			"make the stack: pulumi stack init " + c.Stack + " --secrets-provider='<the template's output SecretsProvider>', " +
 				"and commit what it adds to Pulumi." + c.Stack + ".yaml",
 			pulumi("stack", "export"),
 		},
@@ -101,7 +105,97 @@ func (c *initCmd) checks(s *session) []check {
 			func() (string, error) { return "", c.encrypt(s) },
 		},
 		{"credentials", "", func() (string, error) { return c.checkCredentials(s) }},
+		{"provider plugin", "", s.checkPlugin},
+		{
+			"GitHub's environment " + c.Stack,
+			"in the repository's settings, Environments, " + c.Stack + "; or, if the stack may be deployed without " +
+				"approval, set " + unreviewedKey + " in Pulumi." + c.Stack + ".yaml to the reason",
+			func() (string, error) { return c.checkEnvironment(s) },
+		},
+		{"CODEOWNERS", "name people or teams that may write to the repository", s.checkCodeowners},
+		{"subjects to trust", "", func() (string, error) { return c.bothSubjects(s) }},
 	}
+}
+
+// backend returns the address of the state backend, which must answer.
+func (s *session) backend() (string, error) {
+	if _, err := s.pulumi("", "stack", "ls", "--json"); err != nil {
+		return "", err
+	}
+	out, err := s.pulumi("", "whoami", "--json")
+	if err != nil {
+		return "", err
+	}
+	var who struct{ URL string }
+	if err := json.Unmarshal(out, &who); err != nil {
+		return "", fmt.Errorf("reading the backend's address: %w: %s", err, head(out))
+	}
+	return who.URL, nil
+}
+
+// checkPlugin returns an error unless the AWS provider is installed in the version that the program uses: mskctl has
+// Pulumi download none.
+func (s *session) checkPlugin() (string, error) {
+	if s.getenv("PULUMI_DEBUG_PROVIDERS") != "" {
+		return "the provider is the sandbox's", errSkipped
+	}
+	version, err := s.moduleVersion("go.mod", providerModule)
+	if err != nil {
+		return "", &remedied{err, "run mskctl in the project's folder"}
+	}
+	out, err := s.pulumi("", "plugin", "ls", "--json")
+	if err != nil {
+		return "", &remedied{err, "install Pulumi"}
+	}
+	var plugins []struct{ Name, Kind, Version string }
+	if err := json.Unmarshal(out, &plugins); err != nil {
+		return "", fmt.Errorf("reading Pulumi's list of plugins: %w: %s", err, head(out))
+	}
+	for _, p := range plugins {
+		if p.Name == "aws" && p.Kind == "resource" && p.Version == version {
+			return "aws " + version, nil
+		}
+	}
+	return "", &remedied{
+		fmt.Errorf("the AWS provider %s is not installed", version),
+		"run `pulumi plugin install resource aws v" + version + "`",
+	}
+}
+
+// bothSubjects returns the subjects for both of the stack's roles.
+func (c *initCmd) bothSubjects(s *session) (string, error) {
+	var lines []string
+	for _, environment := range []string{c.Stack + previewSuffix, c.Stack} {
+		subjects, err := s.subjects(environment)
+		if err != nil {
+			return "set GITHUB_REPOSITORY=<owner>/<name> and GH_TOKEN to see them", err
+		}
+		lines = append(lines, environment+": "+strings.Join(subjects, " or "))
+	}
+	return strings.Join(lines, "\n        | "), nil
+}
+
+// checkCodeowners returns an error if GitHub finds one in the file.
+func (s *session) checkCodeowners() (string, error) {
+	if s.getenv("GH_TOKEN") == "" {
+		return "set GITHUB_REPOSITORY=<owner>/<name> and GH_TOKEN to check it", errSkipped
+	}
+	repo, err := s.repository()
+	if err != nil {
+		return "", err
+	}
+	found, _, err := repo.client.Repositories.GetCodeownersErrors(s.ctx, repo.owner, repo.name, nil)
+	if err != nil {
+		return "", err
+	}
+	var wrong []string
+	for _, e := range found.Errors {
+		wrong = append(wrong, fmt.Sprintf("%s:%d: %s: %s", e.Path, e.Line, e.Kind, strings.TrimSpace(e.Source)))
+	}
+	if len(wrong) > 0 {
+		return "", errors.New(strings.Join(wrong, "\n"))
+	}
+	return "", nil
 }
 
 // encrypt encrypts a setting into a copy of the stack's file, which needs the key wherever it is kept.

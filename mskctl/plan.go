@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,13 +14,15 @@ import (
 // planCmd saves an update plan.
 type planCmd struct {
 	stackArg
-	Dir string `default:"plan" help:"Folder for the plan; replaced if it exists."`
+	Dir     string `default:"plan" help:"Folder for the plan; replaced if it exists."`
+	Refresh bool   `help:"Compare with AWS first, so that the plan also undoes what was changed by hand."`
 }
 
 // Help returns the details of mskctl plan --help.
 func (planCmd) Help() string {
 	return `Writes into the folder: plan.json, the update plan; metadata.json, what it was made from; summary.md, for the
-person who approves it. All contain values of the stack's configuration.
+person who approves it. All contain values of the stack's configuration. In a workflow, sets the outputs digest, which
+apply requires, and headline, for the name of the job that waits for approval.
 
 Example: mskctl plan prod && mskctl apply prod plan`
 }
@@ -33,6 +36,8 @@ type metadata struct {
 	Run        string `json:"run"`
 	Made       string `json:"made"`  // when, in UTC
 	State      string `json:"state"` // digest of the stack's state
+	Refresh    bool   `json:"refresh"`
+	Headline   string `json:"headline"` // what the approver must not miss, in a line
 }
 
 // Run saves the plan.
@@ -53,19 +58,16 @@ func (c *planCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	made.State = st.digest
-	r, err := s.preview(
-		c.Stack,
-		"Plan",
-		made.Commit,
-		deployedConfigured,
-		"--save-plan="+filepath.Join(dir, "plan.json"),
-	)
+	made.State, made.Refresh = st.digest, c.Refresh
+	r, err := s.preview(c.Stack, "Plan", made.Commit, deployedConfigured, c.flags(dir)...)
 	if err != nil {
 		return err
 	}
+	made.Headline = r.summary.headline()
 	text := r.summary.markdown()
-	fmt.Fprint(s.stdout, text)
+	if err := s.publish(text); err != nil {
+		return err
+	}
 	doc, err := json.MarshalIndent(made, "", "  ")
 	if err != nil {
 		return err
@@ -73,7 +75,64 @@ func (c *planCmd) Run(s *session) error {
 	if err := r.failed(); err != nil {
 		return errors.Join(writeFiles(dir, map[string]string{"summary.md": text}), err)
 	}
-	return writeFiles(dir, map[string]string{"summary.md": text, "metadata.json": string(doc) + "\n"})
+	err = writeFiles(dir, map[string]string{"summary.md": text, "metadata.json": string(doc) + "\n"})
+	if err != nil {
+		return err
+	}
+	return s.setPlanOutputs(dir, made)
+}
+
+// flags returns the flags of the preview that makes the plan.
+func (c *planCmd) flags(dir string) []string {
+	flags := []string{"--save-plan=" + filepath.Join(dir, "plan.json")}
+	if c.Refresh {
+		flags = append(flags, "--refresh")
+	}
+	return flags
+}
+
+// setPlanOutputs sets the outputs by which a workflow shows a plan before its approval, and recognizes it afterwards.
+func (s *session) setPlanOutputs(dir string, made metadata) error {
+	digest, err := planDigest(dir)
+	if err != nil {
+		return err
+	}
+	if err := s.setOutput("digest", digest); err != nil {
+		return err
+	}
+	return s.setOutput("headline", made.Headline)
+}
+
+// planFiles are the files of a plan.
+var planFiles = []string{"metadata.json", "plan.json", "summary.md"}
+
+// planDigest returns the SHA-256 of a plan's files with their names and lengths.
+func planDigest(dir string) (string, error) {
+	sum := sha256.New()
+	for _, name := range planFiles {
+		doc, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return "", fmt.Errorf("no plan in %s: %w", filepath.Base(dir), err)
+		}
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(doc), doc)
+	}
+	return hexOf(sum), nil
+}
+
+// readPlan returns what the plan in a folder was made from, and its digest.
+func readPlan(dir string) (made metadata, digest string, err error) {
+	digest, err = planDigest(dir)
+	if err != nil {
+		return metadata{}, "", err
+	}
+	doc, err := os.ReadFile(filepath.Join(dir, "metadata.json"))
+	if err == nil {
+		err = json.Unmarshal(doc, &made)
+	}
+	if err != nil {
+		return metadata{}, "", fmt.Errorf("metadata.json of the plan: %w", err)
+	}
+	return made, digest, nil
 }
 
 // metadata returns where and from what this run makes a plan of the stack.
@@ -93,88 +152,4 @@ func (s *session) metadata(stack string) (metadata, error) {
 		m.Workflow, _, _ = strings.Cut(path, "@")
 	}
 	return m, nil
-}
-
-// applyCmd deploys a saved plan.
-type applyCmd struct {
-	stackArg
-	Dir   string `arg:"" help:"Folder with the plan."`
-	RunID string `arg:"" help:"Number of the workflow run that made the plan." name:"run" optional:"" default:"local"`
-}
-
-// Help returns the details of mskctl apply --help.
-func (applyCmd) Help() string {
-	return `Refuses a plan of another repository, workflow, run, commit or stack, a plan made from files that weren't
-committed, and a plan older than the stack's last change.
-
-Example: mskctl apply prod plan`
-}
-
-// planWorkflow is the workflow whose plans are applied on GitHub.
-const planWorkflow = ".github/workflows/plan.yml"
-
-// Run checks the plan and deploys it.
-func (c *applyCmd) Run(s *session) error {
-	dir := s.path(c.Dir)
-	doc, err := os.ReadFile(filepath.Join(dir, "metadata.json"))
-	if err == nil {
-		_, err = os.Stat(filepath.Join(dir, "plan.json"))
-	}
-	if err != nil {
-		return fmt.Errorf("no plan in %s: %w", c.Dir, err)
-	}
-	var made metadata
-	if err := json.Unmarshal(doc, &made); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(c.Dir, "metadata.json"), err)
-	}
-	refusals, err := c.check(s, made)
-	if err != nil {
-		return err
-	}
-	if len(refusals) > 0 {
-		for _, r := range refusals {
-			fmt.Fprintln(s.stderr, "refused:", r)
-		}
-		return fmt.Errorf(
-			"nothing was changed; make a new plan with `mskctl plan %s`, or the workflow \"plan\"",
-			c.Stack,
-		)
-	}
-	// `up` previews first, and the preview checks the plan before anything changes: never skip it.
-	return quietExit(s.stream(c.Stack, "up", "--yes", "--plan="+filepath.Join(dir, "plan.json"), "--suppress-outputs"))
-}
-
-// check returns why the plan must not be applied here and now.
-func (c *applyCmd) check(s *session, made metadata) ([]string, error) {
-	here, err := s.metadata(c.Stack)
-	if err != nil {
-		return nil, err
-	}
-	if here.Repository != "local" {
-		here.Workflow = planWorkflow
-	}
-	var refusals []string
-	for _, f := range []struct{ what, plan, here string }{
-		{"repository", made.Repository, here.Repository},
-		{"workflow", made.Workflow, here.Workflow},
-		{"run", made.Run, c.RunID},
-		{"commit", made.Commit, here.Commit},
-		{"stack", made.Stack, c.Stack},
-	} {
-		if f.plan != f.here {
-			refusals = append(refusals, fmt.Sprintf("the plan's %s is %q, and here it is %q", f.what, f.plan, f.here))
-		}
-	}
-	if strings.HasSuffix(here.Commit, "-dirty") {
-		refusals = append(refusals, "files here differ from the commit, or are not in it; commit them and plan again")
-	}
-	st, err := s.export(c.Stack)
-	if err != nil {
-		return nil, err
-	}
-	if st.digest != made.State {
-		refusals = append(refusals, fmt.Sprintf("the plan is stale: stack %s has changed since %s, when it was made",
-			c.Stack, made.Made))
-	}
-	return refusals, nil
 }

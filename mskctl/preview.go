@@ -35,7 +35,9 @@ func (c *previewCmd) Run(s *session) error {
 	if err := report.write(s.path(c.Dir)); err != nil {
 		return err
 	}
-	fmt.Fprint(s.stdout, report.summary.markdown())
+	if err := s.publish(report.summary.markdown()); err != nil {
+		return err
+	}
 	return report.failed()
 }
 
@@ -74,6 +76,9 @@ func (s *session) preview(stack, title, commit string, sides [2]string, flags ..
 		}
 	}
 	r.summary = summarize(title, stack, commit, sides, r.preview, reasons)
+	if r.summary.Notes, err = s.notes(stack); err != nil {
+		return nil, err
+	}
 	r.summary.Failed = r.exit != 0
 	return r, nil
 }
@@ -121,6 +126,5 @@ func (c *reportCmd) Run(s *session) error {
 	for _, o := range outputs {
 		fmt.Fprintf(&b, "| %s | %s |\n", code(o.name), code(o.value))
 	}
-	fmt.Fprint(s.stdout, b.String())
-	return nil
+	return s.publish(b.String())
 }

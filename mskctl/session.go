@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // session is one run of mskctl: its streams, the project's folder, and the environment.
@@ -22,6 +24,15 @@ type session struct {
 	stdout, stderr io.Writer
 	dir            string // the project's folder; commands run in it
 	getenv         func(string) string
+	kafka          []kgo.Opt    // for tests: how brokers are reached, instead of TLS and IAM
+	http           *http.Client // nil for the default one
+}
+
+func (s *session) httpClient() *http.Client {
+	if s.http == nil {
+		return http.DefaultClient
+	}
+	return s.http
 }
 
 // exitError is an error with an exit code other than 1.
@@ -112,23 +123,23 @@ func (s *session) command(name string, args ...string) *exec.Cmd {
 }
 
 // cli returns the Pulumi CLI with the arguments, on the stack unless that is empty. Its output can be parsed: no
-// streaming, no update notice.
+// streaming, no update notice. It never downloads a plugin: a state can name an address to download one from, and
+// Pulumi would run what it finds there.
 func (s *session) cli(stack string, args ...string) *exec.Cmd {
 	name := "pulumi"
 	if _, err := exec.LookPath(name); err != nil {
 		name = s.path("bin", "pulumi") // built by `make tools`
 	}
-	args = append(slices.Clone(args), "--non-interactive", "--color=never")
 	if stack != "" {
 		args = append(args, "--stack="+stack)
 	}
-	cmd := s.command(name, args...)
+	cmd := s.command(name, append(args, "--non-interactive", "--color=never")...)
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW=") {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
-	cmd.Env = append(cmd.Env, "PULUMI_SKIP_UPDATE_CHECK=true")
+	cmd.Env = append(cmd.Env, "PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true")
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -49,6 +50,9 @@ func (c *stackConfigCmd) Run(s *session) error {
 	if err != nil {
 		return fmt.Errorf("STACK_CONFIG is not one YAML document with a map under config, as %s is", file)
 	}
+	if err := refuseSecret(member(added, "config")); err != nil {
+		return fmt.Errorf("STACK_CONFIG: %w", err)
+	}
 	merge(committed, added)
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
@@ -85,6 +89,41 @@ func stackFile(doc []byte) (*yaml.Node, error) {
 		return nil, errors.New("no map under config")
 	}
 	return top, nil
+}
+
+// refuseSecret returns an error if the settings have what must be committed, or text that YAML would change. It quotes
+// keys and no value.
+func refuseSecret(config *yaml.Node) error {
+	for i := 0; i+1 < len(config.Content); i += 2 {
+		key := config.Content[i].Value
+		if strings.HasPrefix(key, "pipeline:") {
+			return fmt.Errorf("%s: commit this setting to the stack's file, so that it is reviewed", key)
+		}
+		if changedByYAML(config.Content[i+1]) {
+			return fmt.Errorf("%s: has a number or date that YAML would change, such as 0123 into 83: put it in quotes", key)
+		}
+	}
+	return nil
+}
+
+// changedByYAML reports whether the node, or one in it, is a number that is written otherwise than YAML's parsers print
+// it, or a date.
+func changedByYAML(n *yaml.Node) bool {
+	if slices.ContainsFunc(n.Content, changedByYAML) {
+		return true
+	}
+	if n.Kind != yaml.ScalarNode {
+		return false
+	}
+	switch n.ShortTag() {
+	case "!!timestamp":
+		return true
+	case "!!int", "!!float":
+		var number any
+		err := n.Decode(&number)
+		return err != nil || fmt.Sprint(number) != n.Value
+	}
+	return false
 }
 
 // member returns the value of a key in a map, or nil if it has none.

@@ -16,6 +16,7 @@ type summary struct {
 	Commit  string
 	Columns [2]string // what the two sides of a change are called
 	Dangers []string  // in plain text
+	Notes   []string  // in plain text, below the dangers
 	Rows    []summaryRow
 	Errors  []string
 	Failed  bool
@@ -53,6 +54,9 @@ var summaryTemplate = template.Must(template.New("summary").Funcs(template.FuncM
 {{range .Dangers}}> [!CAUTION]
 > **{{.}}**
 
+{{end}}{{range .Notes}}> [!WARNING]
+> **{{.}}**
+
 {{end}}{{if .Rows}}| | resource | type | what changes: {{index .Columns 0}} → {{index .Columns 1}} |
 | --- | --- | --- | --- |
 {{range .Rows}}| **{{.Op}}** | {{code .Name}} | {{code .Kind}} | {{.Changes}} |
@@ -76,6 +80,21 @@ func (s summary) markdown() string {
 		panic(err) // the template and its data are this file's
 	}
 	return b.String()
+}
+
+// headline returns the summary in a line: what the reader must not miss, and what changes.
+func (s summary) headline() string {
+	var parts []string
+	for _, d := range append(slices.Clone(s.Dangers), s.Notes...) {
+		warning, _, _ := strings.Cut(d, ":")
+		parts = append(parts, warning)
+	}
+	changes := strings.Split(s.Counts, ", ")
+	changes = slices.DeleteFunc(changes, func(c string) bool { return c == "" || strings.HasSuffix(c, " same") })
+	if len(changes) == 0 {
+		changes = []string{"no changes"}
+	}
+	return strings.Join(append(parts, strings.Join(changes, ", ")), "; ")
 }
 
 // code returns text as a code span that can stand in a table.

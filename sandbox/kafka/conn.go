@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -191,6 +192,11 @@ func (r request) decode(frame []byte) (kmsg.Response, error) {
 	resp := r.ResponseKind()
 	if tagged(resp) {
 		kmsg.SkipTags(&reader)
+	}
+	// A request for the versions in a version that is too new is answered in version 0 (KIP-511).
+	code := kbin.Reader{Src: reader.Src}
+	if resp.Key() == int16(kmsg.ApiVersions) && code.Int16() == kerr.UnsupportedVersion.Code {
+		resp.SetVersion(0)
 	}
 	if err := resp.ReadFrom(reader.Src); err != nil {
 		return nil, fmt.Errorf("response to %s: %w", r.name(), err)

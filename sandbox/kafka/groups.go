@@ -9,7 +9,7 @@ import (
 
 var groupDenied = kerr.GroupAuthorizationFailed.Code
 
-// judgeFindCoordinator needs DescribeGroup on each group. Coordinators of transactions are refused.
+// judgeFindCoordinator needs DescribeGroup on each group, or DescribeTransactionalId on each transactional id.
 func judgeFindCoordinator(a *asker, req *kmsg.FindCoordinatorRequest) verdict {
 	const groups, transactions = 0, 1
 	code := groupDenied
@@ -17,8 +17,7 @@ func judgeFindCoordinator(a *asker, req *kmsg.FindCoordinatorRequest) verdict {
 	if req.CoordinatorType == transactions {
 		code = kerr.TransactionalIDAuthorizationFailed.Code
 		may = func(key string) bool {
-			a.may("kafka-cluster:DescribeTransactionalId", a.cluster.resource("transactional-id", key))
-			return false
+			return a.may("kafka-cluster:DescribeTransactionalId", a.cluster.resource("transactional-id", key))
 		}
 	} else if req.CoordinatorType != groups {
 		code = kerr.InvalidRequest.Code // share groups

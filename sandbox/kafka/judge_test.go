@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // denials are the error codes of requests without a permission, by the type of the resource.
@@ -180,6 +181,15 @@ func TestListings(t *testing.T) {
 		}
 		assert.Equal(t, []string{"x"}, topics, "OffsetFetch v%d", version)
 	}
+	joined := consumerHeartbeat(c, "x", "y")
+	require.Zero(t, denied(codesOf(c.raw(t, "all").ask(joined))))
+	for role, code := range map[string]int16{"all": 0, "x": denials["topic"]} {
+		req := kmsg.NewPtrConsumerGroupDescribeRequest()
+		req.Groups = []string{"x"}
+		described := c.raw(t, role).ask(req).(*kmsg.ConsumerGroupDescribeResponse).Groups[0]
+		assert.Equal(t, code, described.ErrorCode, role)
+		assert.Equal(t, code == 0, len(described.Members) > 0, role)
+	}
 	resp := c.raw(t, "x").ask(kmsg.NewPtrDescribeTopicPartitionsRequest()).(*kmsg.DescribeTopicPartitionsResponse)
 	require.Len(t, resp.Topics, 1)
 	assert.Equal(t, "x", *resp.Topics[0].Topic)
@@ -197,8 +207,6 @@ func TestTransactionsAreRefused(t *testing.T) {
 	require.NoError(t, c.CreateTopic("x", 1, nil))
 	init := kmsg.NewPtrInitProducerIDRequest()
 	init.TransactionalID = kmsg.StringPtr("tx")
-	coordinator := kmsg.NewPtrFindCoordinatorRequest()
-	coordinator.Version, coordinator.CoordinatorKeys, coordinator.CoordinatorType = 4, []string{"tx"}, 1
 	add := kmsg.NewPtrAddPartitionsToTxnRequest()
 	add.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "x", Partitions: []int32{0}}}
 	commit := kmsg.NewPtrTxnOffsetCommitRequest()
@@ -208,7 +216,7 @@ func TestTransactionsAreRefused(t *testing.T) {
 	write := produce(1)(c, "x").(*kmsg.ProduceRequest)
 	write.Version, write.TransactionID = 9, kmsg.StringPtr("tx")
 	for _, req := range []kmsg.Request{
-		init, coordinator, add, commit, write, kmsg.NewPtrAddOffsetsToTxnRequest(), kmsg.NewPtrEndTxnRequest(),
+		init, add, commit, write, kmsg.NewPtrAddOffsetsToTxnRequest(), kmsg.NewPtrEndTxnRequest(),
 	} {
 		assert.Contains(t, codesOf(c.raw(t, "r").ask(req)), denials["transactional-id"], kmsg.NameForKey(req.Key()))
 	}
@@ -229,13 +237,37 @@ func TestChangedPolicyHoldsAtOnce(t *testing.T) {
 	assert.Zero(t, denied(ask(produce(-1)(c, "x"), 9)))
 	first := fetch(c, "x").(*kmsg.FetchRequest)
 	first.SessionEpoch = 0 // asks for a session
-	assert.Zero(t, denied(ask(first, 12)))
+	first.Version = 12
+	answer := conn.ask(first).(*kmsg.FetchResponse)
+	assert.Zero(t, denied(codesOf(answer)))
+	assert.Zero(t, answer.SessionID, "a session would let later requests leave topics out")
 	for i := range all {
 		c.grant(t, "r", slices.Delete(slices.Clone(all), i, i+1)...)
 		assert.Equal(t, 1, denied(ask(produce(-1)(c, "x"), 9)))
 		assert.Equal(t, 1, denied(ask(fetch(c, "x"), 12)))
 		c.grant(t, "r", all...)
 		assert.Zero(t, denied(ask(fetch(c, "x"), 12)))
+	}
+}
+
+// A cluster of an older version offers its requests, whichever version the client asks in.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	c := start(t, func(config *Config) { config.Versions = kversion.V2_8_0() })
+	c.grant(t, "r", allow([]string{"Connect"}), allow([]string{"CreateTopic"}, "topic/*"))
+	_, err := kadm.NewClient(c.client(t, "r")).CreateTopic(patience(t), 1, -1, nil, "x")
+	require.NoError(t, err)
+	for version := range int16(6) {
+		req := kmsg.NewPtrApiVersionsRequest()
+		req.Version, req.ClientSoftwareName, req.ClientSoftwareVersion = version, "test", "1"
+		resp, err := c.dial(t).try(req)
+		require.NoError(t, err)
+		offers := map[int16]int16{}
+		for _, k := range resp.(*kmsg.ApiVersionsResponse).ApiKeys {
+			offers[k.ApiKey] = k.MaxVersion
+		}
+		assert.Equal(t, int16(3), offers[int16(kmsg.ApiVersions)])
+		assert.NotContains(t, offers, int16(kmsg.ConsumerGroupHeartbeat))
 	}
 }
 

@@ -53,12 +53,8 @@ func pass(*asker, kmsg.Request) verdict { return verdict{} }
 // beforeSession are the kinds that need no session.
 var beforeSession = map[kmsg.Key]bool{kmsg.ApiVersions: true, kmsg.SASLHandshake: true, kmsg.SASLAuthenticate: true}
 
-// offered limits the kinds of request that clients are told of to those that are handled. An answer in an older
-// version than the request tells nothing but that version.
-func offered(req *kmsg.ApiVersionsRequest) verdict {
-	if req.Version > req.MaxVersion() {
-		return verdict{}
-	}
+// offered limits the kinds of request that clients are told of to those that are handled.
+func offered(*kmsg.ApiVersionsRequest) verdict {
 	return verdict{amend: amend(func(resp *kmsg.ApiVersionsResponse) {
 		resp.ApiKeys, _ = split(resp.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool {
 			return kinds[kmsg.Key(k.ApiKey)] != nil || beforeSession[kmsg.Key(k.ApiKey)]

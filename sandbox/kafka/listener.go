@@ -3,6 +3,7 @@ package kafka
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sync"
 )
@@ -112,7 +113,7 @@ func (l *listener) proxy(client net.Conn) error {
 		return nil
 	}
 	err := newConn(l.cluster, secured, ours).serve()
-	if errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) { // the client or the cluster is gone
 		return nil
 	}
 	return err

@@ -42,6 +42,8 @@ var judgedRequests = []judged{
 
 	{kind: "FindCoordinator", version: 3, single: true, request: findCoordinator, needs: describesGroup},
 	{kind: "FindCoordinator", version: 4, request: findCoordinator, needs: describesGroup},
+	{kind: "FindCoordinator of a transaction", version: 3, single: true, request: findTransaction, needs: describesTx},
+	{kind: "FindCoordinator of a transaction", version: 4, request: findTransaction, needs: describesTx},
 	{kind: "JoinGroup", version: 5, single: true, request: joinGroup, needs: membership},
 	{
 		kind: "SyncGroup", version: 3, single: true, needs: membership,
@@ -136,6 +138,7 @@ var (
 	idempotently      = []string{"WriteDataIdempotently"}
 	reads             = []string{"ReadData topic/x", "DescribeTopic topic/x"}
 	deletes           = []string{"DeleteTopic topic/x", "DescribeTopic topic/x"}
+	describesTx       = []string{"DescribeTransactionalId transactional-id/x"}
 	describesGroup    = []string{"DescribeGroup group/x"}
 	membership        = []string{"AlterGroup group/x", "DescribeGroup group/x"}
 	offsetCommitNeeds = slices.Concat(reads, membership)
@@ -240,6 +243,12 @@ func describePartitions(_ *testCluster, names ...string) kmsg.Request {
 func findCoordinator(_ *testCluster, names ...string) kmsg.Request {
 	r := kmsg.NewPtrFindCoordinatorRequest()
 	r.CoordinatorKey, r.CoordinatorKeys = names[0], names
+	return r
+}
+
+func findTransaction(c *testCluster, names ...string) kmsg.Request {
+	r := findCoordinator(c, names...).(*kmsg.FindCoordinatorRequest)
+	r.CoordinatorType = 1
 	return r
 }
 
