@@ -28,8 +28,8 @@ the stack would create and what carries its tag, msk-serverless:stack, and print
   decide     it has the name, but not the stack's tag: name it with --take, by type, name and id
   not ours   it has the name, and another stack's tag: never taken over
 
-Changes nothing in AWS, and without --yes nothing at all. Requires credentials that may deploy, and tag:GetResources.
-The tags of new objects can take a minute to appear there.
+Changes nothing in AWS, and without --yes nothing at all. Requires credentials that may deploy, and tag:GetResources,
+iam:ListRoles, iam:ListPolicies and iam:ListInstanceProfiles. The tags of new objects can take a minute to be found.
 
    0  there is nothing to recover, or nothing any more
    1  failed
