@@ -89,7 +89,7 @@ func (c *applyCmd) check(s *session, made metadata, digest string) ([]string, er
 	if c.Digest != "" && c.Digest != digest {
 		refusals = append(
 			refusals,
-			fmt.Sprintf("the plan's digest is %s, and that of the approved plan is %s", digest, c.Digest),
+			fmt.Sprintf("the plan's digest is %s, and the approved plan's is %s", digest, c.Digest),
 		)
 	}
 	for _, f := range []struct{ what, plan, here string }{

@@ -39,6 +39,7 @@ type topicsPlanCmd struct {
 	envFlag
 	Offline  bool     `help:"Don't connect: check the catalogue, count its partitions, time and cost."`
 	Markdown bool     `help:"Print Markdown, for a pull request's comment."`
+	Append   string   `placeholder:"FILE" help:"Append Markdown to a file, too."`
 	All      bool     `help:"Print every change, and not only 20 of each kind."`
 	Delete   []string `placeholder:"TOPIC" sep:"none" help:"Topics to delete; * stands for any characters."`
 }
@@ -62,18 +63,35 @@ func (c *topicsPlanCmd) Run(s *session) error {
 	if c.Offline {
 		report := topics.Overview(t.Catalogue)
 		t.print(report, c.Markdown, c.All)
-		return report.Err()
+		return errors.Join(report.Err(), c.appendTo(s, report))
 	}
 	defer t.close()
 	plan, _, err := t.compare(c.Delete)
 	if err != nil {
 		return err
 	}
-	t.print(plan.Report(), c.Markdown, c.All)
+	report := plan.Report()
+	t.print(report, c.Markdown, c.All)
+	if err := c.appendTo(s, report); err != nil {
+		return err
+	}
 	if plan.Changes() || plan.Err() != nil {
 		return &exitError{drifted, errors.New("the cluster isn't as declared")}
 	}
 	return nil
+}
+
+// appendTo appends the report to the file of --append, if there is one.
+func (c *topicsPlanCmd) appendTo(s *session, report *topics.Report) error {
+	if c.Append == "" {
+		return nil
+	}
+	file, err := os.OpenFile(s.absolute(c.Append), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("\n" + report.Markdown())
+	return errors.Join(err, file.Close())
 }
 
 // topicsApplyCmd changes the cluster.

@@ -74,6 +74,11 @@ func TestTopics(t *testing.T) {
 	const env = "--env=operator.env"
 	f.expect(t, 0, "binance  4       4           0          $4.38", "plan", "prod", "--offline")
 	f.expect(t, 0, "### Topics of stack prod\n\n| feed | topics |", "plan", "prod", "--offline", "--markdown")
+	f.write(t, "summary.md", "## Preview\n")
+	f.expect(t, 0, "clusters needed", "plan", "prod", "--offline", "--append=summary.md")
+	summary, err := os.ReadFile(filepath.Join(f.dir, "summary.md"))
+	require.NoError(t, err)
+	assert.Contains(t, string(summary), "## Preview\n\n### Topics of stack prod\n")
 	f.expect(t, 0, "topic prefixes are not checked: there is no Pulumi.prod.yaml here", "plan", "prod", "--offline")
 
 	f.expect(t, 10, "create  exchg.binance.deltas.BTCUSDT  1 partition, retention.ms 1d", "plan", "prod", env)

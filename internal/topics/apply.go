@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,12 @@ func Apply(ctx context.Context, cluster *Cluster, c *Catalogue, remove []string,
 			}
 			continue
 		}
-		r.total = max(r.total, r.done+cost(steps))
+		left := 0
+		for _, s := range steps {
+			left += s.left()
+		}
+		r.total = max(r.total, left)
+		r.done = r.total - left // by this run or another
 		if err := r.work(ctx, steps); err != nil {
 			return err
 		}
@@ -63,7 +69,7 @@ type run struct {
 
 	pacer            pacer
 	created, deleted map[string]bool // in this run, although the cluster may not show it yet
-	done, total      int             // partitions created and deleted, and those to be
+	done, total      int             // partitions that were created and deleted, and all that have to be
 	altered          int             // topics
 	backoff          time.Duration
 	progress         time.Time // of the last step that succeeded
@@ -148,7 +154,11 @@ func (r *run) send(ctx context.Context, batch []step) (unsure bool, err error) {
 	results, err := r.cluster.send(sending, batch)
 	now := time.Now()
 	if err != nil {
-		r.pacer.sent(now, cost(batch)) // it may have been carried out
+		spent := cost(batch) // it may have been carried out
+		if network, ok := errors.AsType[*net.OpError](err); ok && network.Op == "dial" {
+			spent = 0
+		}
+		r.pacer.sent(now, spent)
 		if ctx.Err() != nil {
 			return false, r.interrupted(stopped(ctx))
 		}

@@ -86,6 +86,9 @@ type step struct {
 	settings   []SettingChange
 }
 
+// left returns how many partitions the step and those that follow it create or delete.
+func (s step) left() int { return s.partitions + max(0, s.want-s.topic.Partitions) }
+
 // rest returns the step that follows if the topic wants more partitions than one window allows.
 func (s step) rest() []step {
 	if s.topic.Partitions >= s.want {
