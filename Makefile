@@ -13,7 +13,8 @@ EXAMPLE := examples/collector
 CLIENTS := e2e/clients
 PULUMI_VERSION = $(shell cd tools/pulumi && go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3)
 
-.PHONY: help up preview down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean bin/sandbox bin/mskctl
+.PHONY: help up preview demo down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean
+.PHONY: bin/sandbox bin/mskctl bin/collector bin/exchange
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ up: tools ## deploy the sandbox stack into the sandbox and print its outputs
 preview: tools ## show what `make up` would change
 	@$(SANDBOX) pulumi stack select --create sandbox
 	@bin/mskctl preview sandbox
+
+demo: tools bin/collector bin/exchange ## deploy the sandbox, and see trades flow through its Kafka: a minute
+	@go run ./tools/demo
 
 down: tools ## destroy the sandbox stack
 	$(SANDBOX) pulumi destroy --stack sandbox --yes
@@ -77,6 +81,12 @@ clean: ## remove what was built, and the sandbox with its state
 
 bin/sandbox bin/mskctl:
 	@go build -o $@ ./$(@F)
+
+bin/collector:
+	@go -C $(EXAMPLE) build -o $(CURDIR)/$@ .
+
+bin/exchange:
+	@go -C $(EXAMPLE) build -o $(CURDIR)/$@ ./localexchange/serve
 
 bin/pulumi: tools/pulumi/go.mod
 	@echo "Building the Pulumi CLI from Go modules into bin/: about 4 minutes on 2 cores, once."
