@@ -1,4 +1,5 @@
-# Every target needs Go, git and make alone; what else it needs is built into bin/ the first time.
+# Every target needs Go, git and make; librdkafka and reliability need a C compiler, too. What else they need is built into
+# bin/ the first time.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -13,7 +14,7 @@ EXAMPLE := examples/collector
 CLIENTS := e2e/clients
 PULUMI_VERSION = $(shell cd tools/pulumi && go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3)
 
-.PHONY: help up preview demo down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean
+.PHONY: help up preview demo down test librdkafka bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean
 .PHONY: bin/sandbox bin/mskctl bin/collector bin/exchange
 
 help: ## list the targets
@@ -37,6 +38,10 @@ down: tools ## destroy the sandbox stack
 test: tools ## run every test, including those that drive the real engine
 	go -C $(EXAMPLE) test ./...
 	go test ./...
+
+librdkafka: tools ## run librdkafka under the deployed policies: needs a C compiler, and half a minute
+	LIBRDKAFKA=yes go test -count=1 -run TestClientPrograms ./e2e
+	go -C $(CLIENTS) vet ./...
 
 reliability: tools ## run every test with its tables whole, the mutants and the fuzzers, and write docs/evidence.md
 	go run ./tools/reliability
