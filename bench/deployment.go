@@ -5,7 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,7 +92,7 @@ func (b *bench) stackFile(settings map[string]any) ([]byte, error) {
 	}
 	config, ok := file["config"].(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("Pulumi.sandbox.yaml: config: must be a map")
+		return nil, errors.New("config in Pulumi.sandbox.yaml must be a map")
 	}
 	for key, value := range settings {
 		config[project.Name+":"+key] = value

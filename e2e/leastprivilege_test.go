@@ -43,11 +43,6 @@ func (g grant) topics() []string {
 	return topics
 }
 
-// is reports whether the role has access of the kind.
-func (r *role) is(kind string) bool {
-	return slices.ContainsFunc(r.grants, func(g grant) bool { return g.kind == kind })
-}
-
 // may reports whether the role is meant to be allowed the action on the resource.
 func (p *platform) may(r *role, action, resource string) bool {
 	return slices.ContainsFunc(operations, func(o operation) bool {

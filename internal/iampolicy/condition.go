@@ -83,7 +83,7 @@ func checkCondition(name, key string, values []string) error {
 	}
 	if name == "Null" {
 		if len(values) != 1 || values[0] != "true" && values[0] != "false" {
-			return fmt.Errorf("Null of %s: %s is neither true nor false", key, values)
+			return fmt.Errorf("condition Null of %s: %s is neither true nor false", key, values)
 		}
 		return nil
 	}
