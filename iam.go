@@ -146,8 +146,8 @@ func attachExclusively(
 	return err
 }
 
-// iamName returns the physical name of a role, policy or instance profile. IAM is global to the account, so the name
-// contains the region: the same cluster name in two regions must not collide.
+// iamName returns the physical name of a role, policy, instance profile or alarm. IAM is global to the account, so the
+// name contains the region: the same cluster name in two regions must not collide.
 func iamName(cfg config.Config, what string) string {
 	return cfg.ClusterName + "-" + cfg.Region + "-" + what
 }

@@ -60,7 +60,7 @@ func newAlarm(
 		opts = append(opts, pulumi.DependsOn([]pulumi.Resource{cluster}))
 	}
 	_, err := cloudwatch.NewMetricAlarm(ctx, a.name, &cloudwatch.MetricAlarmArgs{
-		Name:               pulumi.String(alarmName(cfg.ClusterName, a.name)),
+		Name:               pulumi.String(alarmName(cfg, a.name)),
 		AlarmDescription:   pulumi.String(a.description),
 		ComparisonOperator: pulumi.String(a.comparison),
 		Threshold:          pulumi.Float64(a.threshold),
@@ -112,7 +112,7 @@ func lagQuery(cfg config.Config, statistic, metric string) string {
 
 // alarm is a CloudWatch alarm on the one time series of a Metrics Insights query, evaluated each minute.
 type alarm struct {
-	name        string // of the resource; the physical name begins with the cluster's
+	name        string // of the resource; the physical name begins with the cluster's and the region
 	description string
 	query       string
 	comparison  string
@@ -208,11 +208,12 @@ func silenceAlarm(cfg config.Config) alarm {
 	}
 }
 
-// alarmName returns the physical name of an alarm. A name that CloudWatch would refuse as too long ends in a digest
-// instead, and has the maximum length; a name that isn't shortened is shorter, so the two can't be the same.
-func alarmName(cluster, what string) string {
+// alarmName returns the physical name of an alarm, which begins with what the deploy role is limited to. A name that
+// CloudWatch would refuse as too long ends in a digest instead, and has the maximum length; a name that isn't
+// shortened is shorter, so the two can't be the same.
+func alarmName(cfg config.Config, what string) string {
 	const longest = 255 // CloudWatch API, PutMetricAlarm: AlarmName
-	name := cluster + "-" + what
+	name := iamName(cfg, what)
 	if len(name) < longest {
 		return name
 	}

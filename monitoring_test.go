@@ -371,32 +371,33 @@ func TestAlarmsOnlyIfAskedFor(t *testing.T) {
 // No two groups give alarms of the same name.
 func TestAlarmNames(t *testing.T) {
 	t.Parallel()
+	md := config.Config{ClusterName: "md", Region: "ap-south-1"}
 	for _, c := range []struct {
 		what string
 		want int
 	}{
-		{"silence", len("md-silence")},
-		{"lag-messages-" + strings.Repeat("g", 238), 254},
-		{"lag-messages-" + strings.Repeat("g", 239), 255},
+		{"silence", len("md-ap-south-1-silence")},
+		{"lag-messages-" + strings.Repeat("g", 227), 254},
+		{"lag-messages-" + strings.Repeat("g", 228), 255},
 		{"lag-messages-" + strings.Repeat("g", 255), 255},
 	} {
-		name := alarmName("md", c.what)
+		name := alarmName(md, c.what)
 		assert.Len(t, name, c.want)
-		assert.True(t, strings.HasPrefix(name, "md-"+c.what[:7]))
-		assert.Equal(t, name, alarmName("md", c.what))
+		assert.True(t, strings.HasPrefix(name, "md-ap-south-1-"+c.what[:7]))
+		assert.Equal(t, name, alarmName(md, c.what))
 	}
 	long := strings.Repeat("g", 254)
 	assert.NotEqual(
 		t,
-		alarmName("md", "lag-messages-"+long+"a"),
-		alarmName("md", "lag-messages-"+long+"b"),
+		alarmName(md, "lag-messages-"+long+"a"),
+		alarmName(md, "lag-messages-"+long+"b"),
 		"they differ only in the end",
 	)
-	short := alarmName("md", "lag-messages-"+long)
+	short := alarmName(md, "lag-messages-"+long)
 	assert.NotEqual(
 		t,
 		short,
-		alarmName("md", strings.TrimPrefix(short, "md-")),
+		alarmName(md, strings.TrimPrefix(short, "md-ap-south-1-")),
 		"one is named like the other's short form",
 	)
 
@@ -456,7 +457,7 @@ func TestProgramAlarms(t *testing.T) {
 		path string
 		want any
 	}{
-		{"name", "crypto-stream-silence"},
+		{"name", "crypto-stream-ap-south-1-silence"},
 		{"alarmActions", []any{configtest.AlarmTopic}},
 		{"okActions", []any{configtest.AlarmTopic}},
 		{"insufficientDataActions", nil},

@@ -111,7 +111,9 @@ func TestProgramInputs(t *testing.T) {
 		want           any
 	}{
 		{"pulumi:providers:aws aws", "region", "ap-south-1"},
-		{"pulumi:providers:aws aws", "defaultTags.tags", map[string]any{"AccessScope": "crypto-stream", "Env": "prod"}},
+		{"pulumi:providers:aws aws", "defaultTags.tags", map[string]any{
+			"AccessScope": "crypto-stream", "Env": "prod", "msk-serverless:stack": "test",
+		}},
 		{"pulumi:providers:aws aws", "assumeRole.roleArn", "arn:aws:iam::123456789012:role/MSK-Builder"},
 		{"pulumi:providers:aws aws", "allowedAccountIds", []any{"123456789012"}},
 

@@ -12,7 +12,7 @@ import (
 func newProvider(ctx *pulumi.Context, cfg config.Config) (*aws.Provider, error) {
 	args := &aws.ProviderArgs{
 		Region:      pulumi.String(cfg.Region),
-		DefaultTags: aws.ProviderDefaultTagsArgs{Tags: pulumi.ToStringMap(cfg.AllTags())},
+		DefaultTags: aws.ProviderDefaultTagsArgs{Tags: pulumi.ToStringMap(cfg.AllTags(ctx.Stack()))},
 	}
 	if cfg.AssumeRoleARN != "" {
 		args.AssumeRole = aws.ProviderAssumeRoleArgs{

@@ -180,6 +180,7 @@ func (c faultCase) run(t *testing.T) {
 		if adopted {
 			s.adopt(t, lost)
 		} else {
+			s.finds(t, lost)
 			s.AWS.Edit(func(world *aws.State) { deleteByHand(world, lost) })
 		}
 	}

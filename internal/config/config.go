@@ -56,10 +56,13 @@ func Default() Config {
 // AccessScopeTag is the tag on every resource that the organisation's ABAC policies match.
 const AccessScopeTag = "AccessScope"
 
-// AllTags returns the tags of every resource: the configured ones and AccessScope, which is the cluster's name unless
-// accessScope is set.
-func (c Config) AllTags() map[string]string {
-	tags := map[string]string{AccessScopeTag: c.AccessScope}
+// StackTag is the tag on every resource that names its stack. It never changes, so the deploy role is limited by it.
+const StackTag = "msk-serverless:stack"
+
+// AllTags returns the tags of every resource of the stack: the configured ones, the stack's name, and AccessScope,
+// which is the cluster's name unless accessScope is set.
+func (c Config) AllTags(stack string) map[string]string {
+	tags := map[string]string{StackTag: stack, AccessScopeTag: c.AccessScope}
 	if c.AccessScope == "" {
 		tags[AccessScopeTag] = c.ClusterName
 	}

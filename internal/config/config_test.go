@@ -61,7 +61,7 @@ func TestConfigAccepts(t *testing.T) {
 			"arn:aws:kms:ap-south-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
 		},
 		{"no key", "logKmsKeyArn", ""},
-		{"49 tags", "tags", configtest.TagsOf(49)},
+		{"48 tags", "tags", configtest.TagsOf(48)},
 		{"longest tag", "tags", `{"` + strings.Repeat("é", 128) + `":"` + strings.Repeat("é", 256) + `"}`},
 		{"tag's characters", "tags", `{"cost center":"a b_.:/=+-@1","empty":""}`},
 		{"scope of 256", "accessScope", strings.Repeat("s", 256)},

@@ -152,12 +152,13 @@ func (c Config) validateAlarms(ps *Problems) {
 	}
 }
 
-// A resource has at most 50 tags (AWS tagging limits); AccessScope is one of them.
-const maxTags = 50 - 1
+// A resource has at most 50 tags (AWS tagging limits); the program adds two.
+const maxTags = 50 - 2
 
 func (c Config) validateTags(ps *Problems) {
 	if n := len(c.Tags); n > maxTags {
-		ps.Add("tags", fmt.Sprint(n, " tags"), "set at most %d beside %s: AWS allows 50", maxTags, AccessScopeTag)
+		ps.Add("tags", fmt.Sprint(n, " tags"), "set at most %d beside %s and %s: AWS allows 50",
+			maxTags, AccessScopeTag, StackTag)
 	}
 	seen := map[string]string{}
 	for _, k := range slices.Sorted(maps.Keys(c.Tags)) {
@@ -167,6 +168,9 @@ func (c Config) validateTags(ps *Problems) {
 		}
 		if strings.EqualFold(k, AccessScopeTag) {
 			ps.Add("tags", tag, "set accessScope instead, which makes this tag")
+		}
+		if strings.EqualFold(k, StackTag) {
+			ps.Add("tags", tag, "remove it: the program sets this tag to the stack's name, and the deploy role is limited by it")
 		}
 		if other, ok := seen[folded]; ok {
 			ps.Add("tags", tag, "must differ from %s by more than case: IAM ignores case in tag keys", other)
