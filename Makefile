@@ -1,4 +1,5 @@
-# Every target needs Go, git and make alone; what else it needs is built into bin/ the first time.
+# Every target needs Go, git and make; librdkafka and reliability need a C compiler, too. What else they need is built into
+# bin/ the first time.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -13,7 +14,8 @@ EXAMPLE := examples/collector
 CLIENTS := e2e/clients
 PULUMI_VERSION = $(shell cd tools/pulumi && go list -m -f '{{.Version}}' github.com/pulumi/pulumi/pkg/v3)
 
-.PHONY: help up preview down test bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean bin/sandbox bin/mskctl
+.PHONY: help up preview demo down test librdkafka bench bench-cold reliability mutants fuzz lint fmt tools programs.tar unpack clean
+.PHONY: bin/sandbox bin/mskctl bin/collector bin/exchange
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,12 +29,19 @@ preview: tools ## show what `make up` would change
 	@$(SANDBOX) pulumi stack select --create sandbox
 	@bin/mskctl preview sandbox
 
+demo: tools bin/collector bin/exchange ## deploy the sandbox, and see trades flow through its Kafka: a minute
+	@go run ./tools/demo
+
 down: tools ## destroy the sandbox stack
 	$(SANDBOX) pulumi destroy --stack sandbox --yes
 
 test: tools ## run every test, including those that drive the real engine
 	go -C $(EXAMPLE) test ./...
 	go test ./...
+
+librdkafka: tools ## run librdkafka under the deployed policies: needs a C compiler, and half a minute
+	LIBRDKAFKA=yes go test -count=1 -run TestClientPrograms ./e2e
+	go -C $(CLIENTS) vet ./...
 
 reliability: tools ## run every test with its tables whole, the mutants and the fuzzers, and write docs/evidence.md
 	go run ./tools/reliability
@@ -77,6 +86,12 @@ clean: ## remove what was built, and the sandbox with its state
 
 bin/sandbox bin/mskctl:
 	@go build -o $@ ./$(@F)
+
+bin/collector:
+	@go -C $(EXAMPLE) build -o $(CURDIR)/$@ .
+
+bin/exchange:
+	@go -C $(EXAMPLE) build -o $(CURDIR)/$@ ./localexchange/serve
 
 bin/pulumi: tools/pulumi/go.mod
 	@echo "Building the Pulumi CLI from Go modules into bin/: about 4 minutes on 2 cores, once."

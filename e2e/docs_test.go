@@ -26,11 +26,11 @@ type page struct {
 	fences      []fence
 }
 
-// pages returns the README, the docs and the examples' READMEs, in reading order.
+// pages returns the README, the docs, and the READMEs of examples and bootstrap, in reading order.
 func pages(t *testing.T) []page {
 	t.Helper()
 	files := []string{"README.md", "SECURITY.md"}
-	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
+	for _, pattern := range []string{"docs/*.md", "examples/*/README.md", "bootstrap/README.md"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		files = append(files, found...)

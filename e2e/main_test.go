@@ -2,13 +2,19 @@
 package e2e
 
 import (
+	"os"
 	"testing"
 
 	"msk-serverless/internal/stacktest"
 	"msk-serverless/sandbox/aws"
 )
 
-func TestMain(m *testing.M) { stacktest.Main(m) }
+func TestMain(m *testing.M) {
+	if err := os.Setenv("AWS_REGION", region); err != nil { // which Kafka clients sign for
+		panic(err)
+	}
+	stacktest.Main(m)
+}
 
 // stack is a stack of the harness, with what only these tests do with it.
 type stack struct{ *stacktest.Stack }

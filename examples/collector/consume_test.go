@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,305 +17,234 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// committed is what a group has committed in a topic, all partitions together.
-func (k *kafka) committed(group, topic string) (n int64) {
-	info := k.GroupInfo(group)
-	if info == nil {
-		return 0
-	}
-	for _, c := range info.Commits[topic] {
-		n += c.Offset
-	}
-	return n
+// seen counts what handlers get.
+type seen struct {
+	mu    sync.Mutex
+	times map[string]int // by topic and value
 }
 
-func TestConsume(t *testing.T) {
-	t.Parallel()
-	k := startKafka(t, kfake.SeedTopics(1, "exchg.a", "trades.b", "exchgx", "other.exchg.c"))
-	for _, topic := range []string{"exchg.a", "trades.b", "exchgx", "other.exchg.c"} {
-		k.write(t, topic, 10)
+func (s *seen) handle(_ context.Context, r *kgo.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.times == nil {
+		s.times = map[string]int{}
 	}
-	ctx, signal := testContext(t)
-	p := k.program()
-	got := map[string]int64{}
-	var subscribed []string
-	p.handle = func(tr trade) error {
-		if len(got) == 0 {
-			subscribed = k.GroupInfo("team-quant").Members[0].SubscribedTopics
-		}
-		got[tr.Symbol]++
-		if got["exchg.a"]+got["trades.b"] == 20 {
-			signal()
-		}
-		return nil
-	}
-
-	require.Zero(t, p.run(ctx, []string{"consume"}), p.err)
-	assert.ElementsMatch(t, []string{"exchg.a", "trades.b"}, subscribed, "topics of the prefixes, and no other")
-	assert.Equal(t, map[string]int64{"exchg.a": 10, "trades.b": 10}, got)
-	assert.Contains(t, p.err.String(), "20 trades processed, 0 other records skipped")
-	assert.EqualValues(t, 10, k.committed("team-quant", "exchg.a"))
-	assert.EqualValues(t, 10, k.committed("team-quant", "trades.b"))
-	assert.Empty(t, k.GroupInfo("team-quant").Members, "it left its group")
+	s.times[r.Topic+" "+string(r.Value)]++
+	return nil
 }
 
-// The twin reads what the program produces.
-func TestConsumeWhatIsProduced(t *testing.T) {
-	t.Parallel()
-	k := startKafka(t)
-	ctx, signal := testContext(t)
-	producer := k.program()
-	producer.feed = emits(5, signal)
-	require.Zero(t, producer.run(ctx, []string{"produce"}), producer.err)
-
-	ctx, signal = testContext(t)
-	consumer := k.program()
-	show, n := printTrades(consumer.out), 0
-	consumer.handle = func(tr trade) error {
-		if n++; n == 5 {
-			signal()
-		}
-		return show(tr)
+// count returns how many different records were handled, and how many times in all.
+func (s *seen) count() (different, all int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.times {
+		all += n
 	}
-	require.Zero(t, consumer.run(ctx, []string{"consume"}), consumer.err)
-	assert.Contains(t, consumer.out.String(), `{"Exchange":"example","Market":"spot","Symbol":"BTCUSDT","ID":5,`)
+	return len(s.times), all
 }
 
-// What ends a consumer in the middle of a batch leaves the processed trades committed, and the others to the next.
-func TestConsumeStopsMidway(t *testing.T) {
+func handleWith(h handler) func(*program) { return func(p *program) { p.handle = h } }
+
+// While each fault lasts, the process must not end and must be unhealthy; afterwards it must have processed each record
+// at least once.
+func TestConsumeSurvives(t *testing.T) {
 	t.Parallel()
+	refusal := func(err *kerr.Error, keys ...kmsg.Key) func(w *world) func() {
+		return func(w *world) func() {
+			group := slices.Contains(keys, kmsg.JoinGroup) // whose answers have one error for all
+			return w.Fault(kfake.Fault{Keys: keys, Err: err, Count: -1, TopLevel: group}).Remove
+		}
+	}
+	down := func(w *world) func() { w.setDown(true); return func() { w.setDown(false) } }
 	for name, c := range map[string]struct {
-		failure   error // of the third trade; a signal comes after the third if there is none
-		status    int
-		committed int64
-		want      string
+		fault    func(w *world) (heal func())
+		lasts    time.Duration
+		atStart  bool
+		progress bool
 	}{
-		"signal":        {nil, 0, 3, "3 trades processed"},
-		"handler fails": {errors.New("no room"), 1, 2, "topic exchg.a, partition 0, offset 2: no room"},
+		"brokers refuse connections for 2 s":             {fault: down, lasts: 2 * time.Second},
+		"brokers refuse connections for 3 s":             {fault: down, lasts: 3 * time.Second},
+		"brokers refuse connections for 10 s":            {fault: down, lasts: 10 * time.Second},
+		"brokers refuse connections for 90 s":            {fault: down, lasts: 90 * time.Second},
+		"brokers refuse connections for an hour":         {fault: down, lasts: time.Hour},
+		"brokers refuse connections at the start":        {fault: down, lasts: 90 * time.Second, atStart: true},
+		"authentication is denied":                       {fault: func(w *world) func() { w.setDenied(true); return func() { w.setDenied(false) } }, lasts: 90 * time.Second},
+		"there are no credentials":                       {fault: func(w *world) func() { return noCredentials(w, nil) }, lasts: 90 * time.Second},
+		"reading is not authorized":                      {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second},
+		"reading is not authorized at the start":         {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second, atStart: true},
+		"describing topics is not authorized at first":   {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Metadata), lasts: 90 * time.Second, atStart: true},
+		"the group is not authorized":                    {fault: refusal(kerr.GroupAuthorizationFailed, kmsg.JoinGroup, kmsg.Heartbeat), lasts: 90 * time.Second},
+		"the group is not authorized at the start":       {fault: refusal(kerr.GroupAuthorizationFailed, kmsg.FindCoordinator, kmsg.JoinGroup), lasts: 90 * time.Second, atStart: true},
+		"reading offsets is not authorized at the start": {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.OffsetFetch), lasts: 90 * time.Second, atStart: true},
+		"committing is not authorized":                   {fault: refusal(kerr.GroupAuthorizationFailed, kmsg.OffsetCommit), lasts: 20 * time.Second, progress: true},
+		"the coordinator is loading":                     {fault: refusal(kerr.CoordinatorLoadInProgress, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.OffsetCommit), lasts: 90 * time.Second, progress: true},
+		"the leader is elsewhere":                        {fault: refusal(kerr.NotLeaderForPartition, kmsg.Fetch), lasts: 90 * time.Second},
+		"an unknown error":                               {fault: refusal(kerr.UnknownServerError, kmsg.Fetch), lasts: 90 * time.Second},
+		"connections are cut every 300 ms":               {fault: func(w *world) func() { return cutting(300*time.Millisecond)(w, nil) }, lasts: 30 * time.Second, progress: true},
+		"brokers restart one after another, four times":  {fault: func(w *world) func() { return rolling(w, nil) }, lasts: 80 * time.Second, progress: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			k := startKafka(t, kfake.SeedTopics(1, "exchg.a"))
-			k.write(t, "exchg.a", 10)
-			ctx, signal := testContext(t)
-			p := k.program()
-			p.handle = func(tr trade) error {
-				if tr.ID == 3 {
-					if c.failure == nil {
-						signal()
+			simulate(t, func(t *testing.T, w *world) {
+				const records = 50
+				w.write("exchg.a", 0, records)
+				w.write("exchg.b", 0, records)
+				var s seen
+				heal := func() {}
+				if c.atStart {
+					heal = c.fault(w)
+				}
+				p := w.start([]string{"consume"}, handleWith(s.handle))
+				if !c.atStart {
+					time.Sleep(20 * time.Second)
+					heal = c.fault(w)
+				}
+				time.Sleep(c.lasts)
+				p.running(t)
+				if c.lasts > time.Minute {
+					assert.Equal(t, c.progress, p.healthy(t), "health during the fault: %s", p.err)
+				}
+				heal()
+				time.Sleep(time.Minute)
+				w.write("exchg.a", records, records)
+				w.write("exchg.b", records, records)
+				time.Sleep(time.Minute)
+				p.running(t)
+				assert.True(t, p.healthy(t), "health after the fault: %s", p.err)
+				different, _ := s.count()
+				assert.Equal(t, 4*records, different, p.err)
+				assert.Zero(t, p.terminate(), p.err)
+				assert.EqualValues(t, 2*records, w.committed("team-quant", "exchg.a"))
+				assert.EqualValues(t, 2*records, w.committed("team-quant", "exchg.b"))
+			}, kfake.SeedTopics(1, "exchg.a", "exchg.b"))
+		})
+	}
+}
+
+// A notice that the log lost records isn't an error of the consumer: it is reported, and reading goes on.
+func TestConsumeDataLoss(t *testing.T) {
+	simulate(t, func(t *testing.T, w *world) {
+		w.write("exchg.a", 0, 50)
+		var s seen
+		p := w.start([]string{"consume"}, handleWith(s.handle))
+		time.Sleep(20 * time.Second)
+		// A new leader says that its log ends at 40 in the old epoch.
+		w.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			w.KeepControl()
+			resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+			for _, topic := range req.(*kmsg.OffsetForLeaderEpochRequest).Topics {
+				answer := kmsg.NewOffsetForLeaderEpochResponseTopic()
+				answer.Topic = topic.Topic
+				for _, partition := range topic.Partitions {
+					end := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+					end.Partition, end.LeaderEpoch, end.EndOffset = partition.Partition, partition.LeaderEpoch, 40
+					answer.Partitions = append(answer.Partitions, end)
+				}
+				resp.Topics = append(resp.Topics, answer)
+			}
+			return resp, nil, true
+		})
+		require.NoError(t, w.MoveTopicPartition("exchg.a", 0, 1-w.LeaderFor("exchg.a", 0)))
+		time.Sleep(time.Minute)
+		p.running(t)
+		assert.EqualValues(t, 1, p.metric(t, "data_loss_total"), p.err)
+		assert.Contains(t, p.err.String(), "the log lost records")
+		w.write("exchg.a", 50, 50)
+		time.Sleep(time.Minute)
+		different, _ := s.count()
+		assert.Equal(t, 100, different)
+		assert.True(t, p.healthy(t))
+		assert.Zero(t, p.terminate())
+	}, kfake.SeedTopics(1, "exchg.a"))
+}
+
+// Two members, of which one comes later, with a handler that takes 0.8 seconds a record: a batch of all records would
+// take longer than the group waits for a member.
+func TestConsumeSlowly(t *testing.T) {
+	simulate(t, func(t *testing.T, w *world) {
+		const topics, each = 4, 150
+		for i := range topics {
+			w.write(fmt.Sprint("exchg.", i), 0, each)
+		}
+		var s seen
+		slow := func(ctx context.Context, r *kgo.Record) error {
+			time.Sleep(800 * time.Millisecond)
+			return s.handle(ctx, r)
+		}
+		first := w.start([]string{"consume"}, handleWith(slow))
+		time.Sleep(30 * time.Second)
+		second := w.start([]string{"consume"}, handleWith(slow))
+		time.Sleep(topics * each * 800 * time.Millisecond)
+		different, all := s.count()
+		assert.Equal(t, topics*each, different)
+		assert.Less(t, all, different+20, "records are processed again and again")
+		assert.Positive(t, first.metric(t, "returned_total"))
+		assert.Positive(t, second.metric(t, "processed_total"), "the second gets some of the work")
+		assert.True(t, first.healthy(t))
+		assert.True(t, second.healthy(t))
+		assert.Zero(t, first.terminate(), first.err)
+		assert.Zero(t, second.terminate(), second.err)
+		for i := range topics {
+			assert.EqualValues(t, each, w.committed("team-quant", fmt.Sprint("exchg.", i)))
+		}
+	}, kfake.SeedTopics(1, "exchg.0", "exchg.1", "exchg.2", "exchg.3"))
+}
+
+// SIGTERM in the middle of a batch commits what was processed, and the next member begins after it.
+func TestConsumeDrains(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fails  error
+		status int
+		want   string
+	}{
+		"a signal":          {nil, 0, `"processed":3`},
+		"the handler fails": {errTest, 1, "topic exchg.a, partition 0, offset 3: as the test wants it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, w *world) {
+				w.write("exchg.a", 0, 10)
+				var p *program
+				n := 0
+				p = w.start([]string{"consume"}, handleWith(func(context.Context, *kgo.Record) error {
+					if n++; n == 4 && c.fails != nil {
+						return c.fails
+					} else if n == 3 && c.fails == nil {
+						p.stop()
 					}
-					return c.failure
+					return nil
+				}))
+				<-p.done
+				assert.Equal(t, c.status, p.status, p.err)
+				assert.Contains(t, p.err.String(), c.want)
+				assert.EqualValues(t, 3, w.committed("team-quant", "exchg.a"))
+				var s seen
+				next := w.start([]string{"consume"}, handleWith(s.handle))
+				time.Sleep(20 * time.Second)
+				assert.Zero(t, next.terminate())
+				for i := range 10 {
+					assert.Equal(t, i >= 3, s.times["exchg.a "+strconv.Itoa(i)] == 1, i)
 				}
-				return nil
-			}
-			assert.Equal(t, c.status, p.run(ctx, []string{"consume"}), p.err)
-			assert.Contains(t, p.err.String(), c.want)
-			assert.Equal(t, c.committed, k.committed("team-quant", "exchg.a"))
-
-			ctx, signal = testContext(t)
-			next := k.program()
-			var got []int64
-			next.handle = func(tr trade) error {
-				if got = append(got, tr.ID); tr.ID == 10 {
-					signal()
-				}
-				return nil
-			}
-			require.Zero(t, next.run(ctx, []string{"consume"}), next.err)
-			assert.Equal(t, c.committed+1, got[0])
-			assert.Len(t, got, 10-int(c.committed))
+			}, kfake.SeedTopics(1, "exchg.a"))
 		})
 	}
 }
 
-// A second member joins while the first is at work: it gets partitions, and no trade is lost or processed twice.
-func TestConsumeRebalance(t *testing.T) {
-	t.Parallel()
-	const topics, each = 4, 300
-	var names []string
-	for i := range topics {
-		names = append(names, fmt.Sprint("exchg.", i))
-	}
-	k := startKafka(t, kfake.SeedTopics(1, names...))
-	for _, n := range names {
-		k.write(t, n, each)
-	}
-	ctx, signal := testContext(t)
-	joined, told, handed, written := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var mu sync.Mutex
-	got, by := map[string]int{}, map[int]int{}
-	var start sync.Once
-	status := make(chan int, 2)
-	var member func(i int)
-	member = func(i int) {
-		p := k.program()
-		p.handle = func(tr trade) error {
-			start.Do(func() {
-				// Records are in hand: the group has to wait for their commit before it changes hands, though the
-				// broker has told the first member that it should.
-				go member(2)
-				select {
-				case <-told:
-				case <-handed:
-					assert.Fail(t, "partitions changed hands with records in hand")
-				case <-ctx.Done():
-				}
-			})
-			mu.Lock()
-			got[fmt.Sprint(tr.Symbol, " ", tr.ID)]++
-			by[i]++
-			all, both := len(got) == topics*each+topics, by[2] > 0
-			mu.Unlock()
-			if all && both {
-				signal()
-			}
-			return nil
-		}
-		status <- p.run(ctx, []string{"consume"})
-	}
-	go member(1)
-	go func() {
-		_, err := k.WaitGroupInfo(ctx, "team-quant", func(g *kfake.GroupInfo) bool { return g != nil && len(g.Members) == 2 })
-		if !assert.NoError(t, err) {
-			return
-		}
-		beats := 0
-		k.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
-			if beats++; beats == 2 { // the first was answered: rebalance
-				close(told)
-			}
-			return nil, nil, false
-		})
-		close(joined)
-	}()
-
-	// Once both have partitions, one more trade for each topic: the second member gets its own.
-	go func() {
-		defer close(written)
-		select {
-		case <-joined:
-		case <-ctx.Done():
-			return
-		}
-		_, err := k.WaitGroupInfo(ctx, "team-quant", func(g *kfake.GroupInfo) bool {
-			return g.State == "Stable" && len(g.Members) == 2 && g.Members[0].NumAssigned() == 2 && g.Members[1].NumAssigned() == 2
-		})
-		if !assert.NoError(t, err) {
-			return
-		}
-		close(handed)
-		client, ctx := k.plain(t), context.WithoutCancel(ctx) // the last trade ends the members, and not this
-		for _, n := range names {
-			client.Produce(ctx, &kgo.Record{Topic: n, Value: []byte(`{"Symbol":"` + n + `","ID":0}`)}, nil)
-		}
-		assert.NoError(t, client.Flush(ctx))
-	}()
-	assert.Zero(t, <-status)
-	assert.Zero(t, <-status)
-	<-written
-	mu.Lock()
-	defer mu.Unlock()
-	assert.Len(t, got, topics*each+topics)
-	for id, n := range got {
-		assert.Equal(t, 1, n, id)
-	}
-	assert.Positive(t, by[1])
-	assert.Positive(t, by[2])
-}
-
-func TestConsumeSkipsWhatIsNoTrade(t *testing.T) {
-	t.Parallel()
-	k := startKafka(t, kfake.SeedTopics(1, "exchg.a"))
-	client := k.plain(t)
-	ctx, signal := testContext(t)
-	for _, v := range []string{"check 2026", `{"Symbol":1}`, `{}`, `{"Symbol":"X"}`} {
-		require.NoError(t, client.ProduceSync(ctx, &kgo.Record{Topic: "exchg.a", Value: []byte(v)}).FirstErr())
-	}
-	p := k.program()
-	p.handle = func(trade) error {
-		signal()
-		return nil
-	}
-	require.Zero(t, p.run(ctx, []string{"consume"}), p.err)
-	assert.Contains(t, p.err.String(), "1 trades processed, 3 other records skipped")
-	assert.EqualValues(t, 4, k.committed("team-quant", "exchg.a"))
-}
-
-// A refused commit ends the consumer, unless the group merely changes hands: then the trades come again.
-func TestConsumeCommitRefused(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		refusal *kerr.Error
-		status  int
-	}{
-		{kerr.GroupAuthorizationFailed, 1},
-		{kerr.RebalanceInProgress, 0},
-		{kerr.IllegalGeneration, 0},
-		{kerr.UnknownMemberID, 0},
-	} {
-		t.Run(c.refusal.Message, func(t *testing.T) {
-			t.Parallel()
-			k := startKafka(t, kfake.SeedTopics(1, "exchg.a"))
-			k.write(t, "exchg.a", 3)
-			k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: c.refusal, Count: -1})
-			ctx, signal := testContext(t)
-			p := k.program()
-			p.handle = func(tr trade) error {
-				if tr.ID == 3 && c.status == 0 {
-					signal()
-				}
-				return nil
-			}
-			assert.Equal(t, c.status, p.run(ctx, []string{"consume"}), p.err)
-			if c.status != 0 {
-				assert.Contains(t, p.err.String(), "commit: "+c.refusal.Message)
-			}
-		})
-	}
-}
-
-func TestConsumeFailsWithoutRights(t *testing.T) {
-	t.Parallel()
-	for key, refusal := range map[kmsg.Key]*kerr.Error{
-		kmsg.JoinGroup: kerr.GroupAuthorizationFailed,
-		kmsg.Fetch:     kerr.TopicAuthorizationFailed,
-	} {
-		t.Run(refusal.Message, func(t *testing.T) {
-			t.Parallel()
-			k := startKafka(t, kfake.SeedTopics(1, "exchg.a"))
-			k.write(t, "exchg.a", 1)
-			k.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Err: refusal, Count: -1})
-			ctx, _ := testContext(t)
-			p := k.program()
-			assert.Equal(t, 1, p.run(ctx, []string{"consume"}), p.err)
-			assert.Contains(t, p.err.String(), "collector consume: ")
-			assert.Contains(t, p.err.String(), refusal.Message)
-		})
-	}
-}
-
-func TestConsumeGroup(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		groups, flag, want, refusal string
-	}{
-		{"a", "", "a", ""},
-		{"a,b", "b", "b", ""},
-		{"a,b", "", "", `-group "": name one of KAFKA_GROUP_IDS="a,b"`},
-		{"a,b", "c", "", `-group "c": name one of KAFKA_GROUP_IDS="a,b"`},
-		{"", "", "", `-group "": name one of KAFKA_GROUP_IDS=""`},
-	} {
-		s, err := readSettings([]string{
-			"AWS_REGION=r", "KAFKA_BOOTSTRAP_SERVERS=h:9098", "KAFKA_TOPIC_PREFIXES=p", "KAFKA_GROUP_IDS=" + c.groups,
-		})
-		require.NoError(t, err)
-		got, err := s.memberOf(c.flag)
-		assert.Equal(t, c.want, got)
-		if c.refusal == "" {
-			assert.NoError(t, err)
-		} else {
-			assert.EqualError(t, err, c.refusal)
-			assert.ErrorAs(t, err, new(refused))
-		}
-	}
+// A consumer with nothing to read is healthy, finds a new topic within a minute, and reads it from its first record.
+func TestConsumeFindsTopics(t *testing.T) {
+	simulate(t, func(t *testing.T, w *world) {
+		p := w.start([]string{"consume"}, func(p *program) { p.handle = printRecords(p.out) })
+		time.Sleep(10 * time.Minute)
+		assert.True(t, p.healthy(t), p.err)
+		client := w.plain(kgo.AllowAutoTopicCreation())
+		require.NoError(t, client.ProduceSync(w.ctx,
+			&kgo.Record{Topic: "exchg.new", Key: []byte("K"), Value: []byte(`{"a":1}`)},
+			&kgo.Record{Topic: "other.new", Value: []byte(`{"a":2}`)},
+		).FirstErr())
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, `{"key":"K","offset":0,"partition":0,"topic":"exchg.new","value":{"a":1}}`+"\n", p.out.String())
+		require.NoError(t, client.ProduceSync(w.ctx, &kgo.Record{Topic: "exchg.new", Value: []byte("check 2026")}).FirstErr())
+		time.Sleep(time.Minute)
+		assert.Contains(t, p.out.String(), `"value":"check 2026"}`)
+		assert.Zero(t, p.terminate())
+	}, kfake.SeedTopics(1, "exchg.old"), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1))
 }

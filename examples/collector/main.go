@@ -1,5 +1,5 @@
-// Command collector shows how to work with the platform's Kafka from Go. To make it yours, copy it and replace what main
-// names: synthetic by your exchange's feed, printTrades by what you do with a trade.
+// Command collector shows how to work with the platform's Kafka from Go: it produces what an exchange publishes, and
+// consumes it. To make it yours, copy it, add your exchange in a file beside binance.go, and replace printRecords.
 package main
 
 import (
@@ -9,42 +9,49 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const usage = `usage: collector produce|consume|check [flags]
 
-  produce   produce trades until SIGINT or SIGTERM, then wait until all are acknowledged
-  consume   process trades until SIGINT or SIGTERM, then commit what was processed
-  check     walk from DNS to one record, and name the step that fails
+  produce   produce what an exchange publishes until SIGINT or SIGTERM, then wait for acknowledgements
+  consume   process records until SIGINT or SIGTERM, then commit what was processed
+  check     walk from the brokers' name to one record, and name the step that fails
 
-Each takes -h. Brokers, topic prefixes and groups come from the environment (README.md).
+-h after a command lists its flags. A flag such as -buffer-mib can be set as COLLECTOR_BUFFER_MIB instead. Brokers,
+topic prefixes and groups come from the environment (README.md).
 Exit status: 0 done, 1 failed, 2 flags or environment refused.
 `
 
-// app is the program with all that surrounds it.
+// app is the program and everything outside it that it uses.
 type app struct {
 	environ        []string
 	stdout, stderr io.Writer
-	lookup         func(ctx context.Context, host string) ([]string, error)
+	dial           func(ctx context.Context, network, address string) (net.Conn, error)
+	listen         func(network, address string) (net.Listener, error)
 	tls            *tls.Config
 	credentials    aws.CredentialsProvider
-	feed           feed
+	logs           logsAPI
 	handle         handler
+	kafka          []kgo.Opt // added to the client's, by tests
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	// The default chain, which on EC2 ends at the instance profile; it renews credentials before they expire.
+	// The default chain, which on EC2 ends at the instance profile, renews credentials before they expire.
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "collector:", err)
@@ -52,22 +59,27 @@ func main() {
 	}
 	os.Exit(app{
 		environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
-		lookup: net.DefaultResolver.LookupHost, tls: new(tls.Config), credentials: cfg.Credentials,
-		feed: synthetic(100 * time.Millisecond), handle: printTrades(os.Stdout),
+		dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, listen: net.Listen,
+		tls: new(tls.Config), credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg),
+		handle: printRecords(os.Stdout),
 	}.run(ctx, os.Args[1:]))
 }
+
+const dialTimeout = 10 * time.Second
 
 // refused is an error in the flags or the environment.
 type refused struct{ error }
 
 func (r refused) Unwrap() error { return r.error }
 
-// run runs the subcommand that args begin with, and returns the exit status.
+// run runs the subcommand that args begin with and returns the exit status.
 func (a app) run(ctx context.Context, args []string) int {
-	commands := map[string]func(context.Context, []string) error{"produce": a.produce, "consume": a.consume, "check": a.check}
+	commands := map[string]func(context.Context, []string) error{
+		"produce": a.produce, "consume": a.consume, "check": a.check,
+	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(a.stderr, usage)
-		if slices.Contains([]string{"-h", "-help", "--help", "help"}, append(args, "")[0]) {
+		if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
 			return 0
 		}
 		return 2
@@ -83,14 +95,35 @@ func (a app) run(ctx context.Context, args []string) int {
 	return 1
 }
 
-// parse parses a subcommand's flags, and then reads the environment, which -h does without.
-func (a app) parse(flags *flag.FlagSet, args []string) (settings, error) {
+// parseFlags parses args, then sets flags that args leave out from the environment. A variable that begins with
+// COLLECTOR_ and names no flag is refused.
+func (a app) parseFlags(flags *flag.FlagSet, args []string) error {
 	flags.SetOutput(a.stderr)
 	if err := flags.Parse(args); err != nil {
-		return settings{}, refused{err}
+		return refused{err}
 	}
 	if flags.NArg() > 0 {
-		return settings{}, refused{fmt.Errorf("%q is no flag, and flags are all it takes", flags.Arg(0))}
+		return refused{fmt.Errorf("%q is not a flag: this command has no other arguments", flags.Arg(0))}
 	}
-	return readSettings(a.environ)
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var errs []error
+	for _, e := range a.environ {
+		variable, value, _ := strings.Cut(e, "=")
+		name, ours := strings.CutPrefix(variable, "COLLECTOR_")
+		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+		if !ours || value == "" || given[name] {
+			continue
+		}
+		if err := flags.Set(name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q: %w", variable, value, err))
+		}
+	}
+	if len(errs) > 0 {
+		return refused{errors.Join(errs...)}
+	}
+	return nil
 }
+
+// logger returns a logger of JSON lines.
+func (a app) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(a.stderr, nil)) }

@@ -3,128 +3,199 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// instrument is what one collector collects.
-type instrument struct{ Exchange, Market, Symbol string }
-
-// trade is one execution. Its price and quantity are decimals as the exchange wrote them.
-type trade struct {
-	instrument
-	ID              int64
-	Price, Quantity string
-	Time            time.Time
+// produceFlags are the settings of produce.
+type produceFlags struct {
+	exchange, url, symbols, streams, topic, listen string
+	create                                         bool
+	partitions, bufferMiB, maxMessage              int
+	stale, stall, drain                            time.Duration
 }
 
-// feed emits an instrument's trades in their order until ctx is done or the exchange fails. emit blocks while Kafka lags
-// too far behind, and is not to be called once feed has returned.
-type feed func(ctx context.Context, of instrument, emit func(trade)) error
+func (p *produceFlags) register(flags *flag.FlagSet) {
+	names := strings.Join(slices.Sorted(maps.Keys(exchanges)), ", ")
+	flags.StringVar(&p.exchange, "exchange", "binance", "exchange to produce from: "+names)
+	flags.StringVar(&p.url, "url", "", "WebSocket URL (default the exchange's)")
+	flags.StringVar(&p.symbols, "symbols", "", "symbols, separated by commas, or @ and a file with one a line; required")
+	flags.StringVar(&p.streams, "streams", "", "streams, separated by commas (default all that the exchange has)")
+	flags.StringVar(&p.topic, "topic", "", "topic, with {exchange}, {market}, {stream} and {symbol} in it "+
+		"(default the first of KAFKA_TOPIC_PREFIXES and {exchange}.{market}.{stream}.{symbol})")
+	flags.BoolVar(&p.create, "create", true, "create topics that are missing")
+	flags.IntVar(&p.partitions, "partitions", 1, "partitions of topics that it creates")
+	flags.IntVar(&p.bufferMiB, "buffer-mib", 128, "MiB of records to hold while Kafka is away; then the feed waits")
+	flags.IntVar(&p.maxMessage, "max-message-bytes", 1_000_000, "size above which a message is skipped; at most the "+
+		"topics' max.message.bytes")
+	flags.DurationVar(&p.stale, "stale", 30*time.Second, "silence after which a connection to the exchange is made anew")
+	flags.DurationVar(&p.stall, "stall", time.Minute, "time without progress after which /healthz fails")
+	flags.DurationVar(&p.drain, "drain", 30*time.Second, "how long to wait for acknowledgements at the end")
+	flags.StringVar(&p.listen, "listen", "127.0.0.1:9464", "address of /metrics and /healthz; empty for none")
+}
 
-// synthetic stands for an exchange's feed: a price that wanders, one trade an interval.
-func synthetic(interval time.Duration) feed {
-	return func(ctx context.Context, of instrument, emit func(trade)) error {
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for id, cents := int64(1), 6_000_000; ; id++ {
-			select {
-			case <-ctx.Done():
-				return nil
-			case now := <-tick.C:
-				cents += rand.IntN(201) - 100
-				emit(trade{of, id, fmt.Sprintf("%d.%02d", cents/100, cents%100), "0.01", now.UTC()})
-			}
+// Quotas of MSK Serverless: partitions of a cluster, and size of a message.
+const (
+	maxPartitions   = 2400
+	maxMessageBytes = 8 << 20
+)
+
+// check returns an error about each flag that can't be right.
+func (p *produceFlags) check() error {
+	var errs []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
+	refuse(exchanges[p.exchange] == nil, "-exchange %q: write one of %s", p.exchange,
+		strings.Join(slices.Sorted(maps.Keys(exchanges)), ", "))
+	refuse(p.symbols == "", `-symbols "": write symbols such as BTCUSDT,ETHUSDT`)
+	refuse(p.partitions < 1 || p.partitions > maxPartitions, "-partitions %d: write 1 to %d", p.partitions, maxPartitions)
+	refuse(p.maxMessage < 1000 || p.maxMessage > maxMessageBytes, "-max-message-bytes %d: write 1000 to %d, which is "+
+		"the most that MSK Serverless takes", p.maxMessage, maxMessageBytes)
+	refuse(p.bufferMiB<<20 < p.maxMessage+recordCost, "-buffer-mib %d: write more than the largest message takes",
+		p.bufferMiB)
+	for name, d := range map[string]time.Duration{"stale": p.stale, "stall": p.stall, "drain": p.drain} {
+		refuse(d < time.Second, "-%s %s: write 1s or more", name, d)
+	}
+	return errors.Join(errs...)
 }
 
-// topic names where the instrument's data of one type goes, such as exchg.binance.spot.trades.BTCUSDT.
-func (i instrument) topic(prefix, datatype string) string {
-	return prefix + strings.Join([]string{i.Exchange, i.Market, datatype, i.Symbol}, ".")
+// list splits a list at commas. If it begins with @, it reads a file with an item a line and comments after #.
+func list(s string) (items []string, err error) {
+	name, file := strings.CutPrefix(s, "@")
+	if !file {
+		return strings.Split(s, ","), nil
+	}
+	content, err := os.ReadFile(name)
+	for line := range strings.Lines(string(content)) {
+		line, _, _ = strings.Cut(line, "#")
+		items = append(items, strings.Fields(line)...)
+	}
+	return items, err
 }
 
-// maxPartitions is what a whole cluster takes (MSK Serverless quota).
-const maxPartitions = 2400
+// subscriptions returns what to subscribe to, and the topic of each.
+func (p *produceFlags) subscriptions(s settings) (map[subscription]string, error) {
+	x := exchanges[p.exchange]
+	symbols, err := list(p.symbols)
+	if err != nil {
+		return nil, fmt.Errorf("-symbols %q: %w", p.symbols, err)
+	}
+	streams := x.streams()
+	if p.streams != "" {
+		streams = strings.Split(p.streams, ",")
+	}
+	place, market := x.place()
+	template := cmp.Or(p.topic, s.prefixes[0]+"{exchange}.{market}.{stream}.{symbol}")
+	topics := map[subscription]string{}
+	var errs []error
+	for _, stream := range streams {
+		if !slices.Contains(x.streams(), stream) {
+			errs = append(errs, fmt.Errorf("-streams %q: write %s", stream, strings.Join(x.streams(), ",")))
+		}
+		for _, symbol := range symbols {
+			topic := strings.NewReplacer("{exchange}", place, "{market}", market, "{stream}", stream,
+				"{symbol}", symbol).Replace(template)
+			errs = append(errs, s.verifyTopic(topic))
+			topics[subscription{stream, symbol}] = topic
+		}
+	}
+	return topics, errors.Join(errs...)
+}
 
 func (a app) produce(ctx context.Context, args []string) error {
-	var of instrument
+	var p produceFlags
 	flags := flag.NewFlagSet("produce", flag.ContinueOnError)
-	flags.StringVar(&of.Exchange, "exchange", "example", "third to last part of the topic")
-	flags.StringVar(&of.Market, "market", "spot", "the part after it")
-	flags.StringVar(&of.Symbol, "symbol", "BTCUSDT", "the last part of the topic, and each record's key")
-	prefix := flags.String("prefix", "", "the topic's first part (default the first of KAFKA_TOPIC_PREFIXES)")
-	partitions := flags.Int("partitions", 1, "how many to create the topic with, if it is missing")
-	drain := flags.Duration("drain", 30*time.Second, "how long to wait for acknowledgements at the end")
-	s, err := a.parse(flags, args)
+	p.register(flags)
+	if err := a.parseFlags(flags, args); err != nil {
+		return err
+	}
+	s, err := readSettings(a.environ)
+	if err = errors.Join(err, p.check()); err != nil {
+		return refused{err}
+	}
+	topics, err := p.subscriptions(s)
 	if err != nil {
-		return err
+		return refused{err}
 	}
-	if *partitions < 1 || *partitions > maxPartitions {
-		return refused{fmt.Errorf("-partitions %d: write 1 to %d", *partitions, maxPartitions)}
-	}
-	topic := of.topic(cmp.Or(*prefix, s.prefixes[0]), "trades")
-	if err := s.verifyTopic(topic); err != nil {
-		return err
-	}
-	client, err := a.connect(s, kgo.DefaultProduceTopic(topic))
+	log, m := a.logger(), newMetrics()
+	client, err := a.connect(s, log, producerOpts(s, p.maxMessage)...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	state, err := ensureTopic(ctx, client, topic, *partitions)
-	if err != nil {
-		return fmt.Errorf("topic %s: %w (collector check tells more)", topic, err)
+	// The signal ends the feed. The records taken from it go on until writing ends.
+	writing, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	w := newWriter(writing, client, log, m, p.bufferMiB<<20, p.maxMessage)
+	m.watch(w)
+	place, market := exchanges[p.exchange].place()
+	f := &feed{
+		exchange: exchanges[p.exchange], name: place + "-" + market, url: cmp.Or(p.url, exchanges[p.exchange].url()),
+		stale: p.stale, dial: a.dial, log: log, metrics: m, progress: newProgress(),
 	}
-	fmt.Fprintln(a.stderr, "topic", state)
-	return a.pump(ctx, client, of, *drain)
+	err = a.serveOps(writing, p.listen, log, m, func() error {
+		err := f.progress.stalled("no message from "+f.url, p.stall)
+		if w.pending.Load() > 0 {
+			err = errors.Join(err, w.progress.stalled("no acknowledgement from Kafka", p.stall))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	names := slices.Compact(slices.Sorted(maps.Values(topics)))
+	log.Info("producing", "feed", f.name, "url", f.url, "subscriptions", len(topics), "topics", len(names))
+	var helpers sync.WaitGroup
+	if p.create {
+		helpers.Go(func() { createTopics(writing, client, log, p.partitions, names) })
+	}
+	beat := &heartbeat{
+		api: a.logs, cluster: s.cluster, feed: f.name, logGroup: s.logGroup, log: log, lost: m.logged.Inc,
+	}
+	helpers.Go(func() { beat.run(writing) })
+	routes := routesTo(w, f.name, topics, beat)
+	helpers.Go(w.open)
+	f.run(ctx, routes)
+	err = finish(ctx, w, p.drain)
+	abandon()
+	helpers.Wait()
+	return err
 }
 
-// pump produces what the feed emits until the feed ends, ctx is done or a record fails, and then waits for the
-// acknowledgements that are missing, at most drain. It is an error if one stays missing.
-func (a app) pump(ctx context.Context, client *kgo.Client, of instrument, drain time.Duration) error {
-	// The signal ends the feed. The records taken from it go on, until pending ends.
-	pending, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	defer abandon()
-	ctx, stop := context.WithCancel(ctx)
-	context.AfterFunc(ctx, func() { time.AfterFunc(drain, abandon) })
-
-	var taken int64
-	var acknowledged atomic.Int64
-	var failure sync.Once
-	err := a.feed(ctx, of, func(t trade) {
-		value, err := json.Marshal(t)
-		if err != nil {
-			panic(err) // JSON has a form for every trade
+// routesTo returns a route for each subscription. Subscriptions with the same topic share its lane.
+func routesTo(w *writer, feed string, topics map[subscription]string, beat *heartbeat) []*route {
+	lanes := map[string]*lane{}
+	acked := func() { beat.messages.Add(1) }
+	var routes []*route
+	for s, topic := range topics {
+		if lanes[topic] == nil {
+			lanes[topic] = w.lane(topic, feed, acked)
 		}
-		taken++
-		client.Produce(pending, &kgo.Record{Key: []byte(t.Symbol), Value: value}, func(_ *kgo.Record, err error) {
-			if err == nil {
-				acknowledged.Add(1)
-				return
-			}
-			failure.Do(func() { fmt.Fprintln(a.stderr, "a trade can't be produced:", err) })
-			stop()
-		})
-	})
-	stop()
-	_ = client.Flush(pending) // what it leaves is counted below
-	missing := taken - acknowledged.Load()
-	fmt.Fprintf(a.stderr, "%d trades taken from the feed, %d acknowledged\n", taken, taken-missing)
-	if errors.Is(err, context.Canceled) {
-		err = nil
+		routes = append(routes, &route{subscription: s, lane: lanes[topic]})
 	}
-	if missing > 0 {
-		err = errors.Join(err, fmt.Errorf("%d trades were not acknowledged, the last after waiting for -drain %s at most", missing, drain))
+	return routes
+}
+
+// finish waits for acknowledgements, at most limit. It returns an error if some stay missing.
+func finish(ctx context.Context, w *writer, limit time.Duration) error {
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	w.log.Info("draining", "records", w.pending.Load())
+	left := w.drain(draining)
+	w.metrics.abandoned.Add(float64(left))
+	if left > 0 {
+		return fmt.Errorf("%d records were not acknowledged within -drain %s and are lost", left, limit)
 	}
-	return err
+	w.log.Info("drained: every record that was taken is acknowledged or was reported")
+	return nil
 }

@@ -3,252 +3,349 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const btc = "exchg.example.spot.trades.BTCUSDT"
+const (
+	btcTrades = "exchg.binance.spot.trades.BTCUSDT"
+	btcBook   = "exchg.binance.spot.orderbook-delta.BTCUSDT"
+)
 
-// emits is a feed of n trades, which then calls last and waits for the end, as a live feed does.
-func emits(n int, last func()) feed {
-	return func(ctx context.Context, of instrument, emit func(trade)) error {
-		for i := range n {
-			emit(trade{instrument: of, ID: int64(i + 1)})
+// publish publishes an event of each stream four times a second for a time, and then gives everybody a second to take them.
+func (w *world) publish(d time.Duration) {
+	ctx, cancel := context.WithTimeout(w.ctx, d)
+	defer cancel()
+	for tick := time.NewTicker(250 * time.Millisecond); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			time.Sleep(time.Second)
+			return
+		case now := <-tick.C:
+			w.exchange.Publish(now)
 		}
-		last()
-		<-ctx.Done()
-		return ctx.Err()
 	}
 }
 
-func TestProduceKeyedIdempotentAndCompressed(t *testing.T) {
-	t.Parallel()
-	k := startKafka(t)
-	ctx, signal := testContext(t)
-	type batch struct {
-		acks, attributes int16
-		producer         int64
+// span is what an event covers of its stream's sequence.
+func span(t *testing.T, value []byte) (first, last int64) {
+	t.Helper()
+	var e binanceEvent
+	require.NoError(t, json.Unmarshal(value, &e))
+	if e.Event == "trade" {
+		return e.Trade, e.Trade
 	}
-	batches := make(chan batch, 100)
-	k.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		r := req.(*kmsg.ProduceRequest)
-		var b kmsg.RecordBatch
-		if err := b.ReadFrom(r.Topics[0].Partitions[0].Records); err == nil {
-			batches <- batch{r.Acks, b.Attributes & 7, b.ProducerID}
+	return e.First, e.Last
+}
+
+// missing requires a topic to hold each event once and in order, up to the last that the exchange published, and returns
+// how many sequence numbers are not there.
+func (w *world) missing(topic, stream string) (missing int64) {
+	w.t.Helper()
+	records := w.read(topic)
+	require.NotEmpty(w.t, records, topic)
+	before := int64(-1)
+	for _, r := range records {
+		first, last := span(w.t, r.Value)
+		require.Greater(w.t, first, before, "%s: repeated or out of order", topic)
+		if before >= 0 {
+			missing += first - before - 1
 		}
-		return nil, nil, false
-	})
-	p := k.program()
-	p.feed = emits(100, signal)
-
-	require.Zero(t, p.run(ctx, []string{"produce", "-partitions", "3"}), p.err)
-	assert.Contains(t, p.err.String(), "100 trades taken from the feed, 100 acknowledged")
-	assert.Len(t, k.PartitionInfos(btc), 3)
-	for i, r := range k.read(t, btc, 100) {
-		assert.Equal(t, "BTCUSDT", string(r.Key))
-		var got trade
-		require.NoError(t, json.Unmarshal(r.Value, &got))
-		assert.Equal(t, trade{instrument: instrument{"example", "spot", "BTCUSDT"}, ID: int64(i + 1)}, got)
+		before = last
 	}
-	close(batches)
-	const zstd = 4 // Kafka's number for it, in a batch's attributes
-	for b := range batches {
-		assert.EqualValues(t, -1, b.acks)
-		assert.EqualValues(t, zstd, b.attributes)
-		assert.GreaterOrEqual(t, b.producer, int64(0))
-	}
+	assert.Equal(w.t, w.exchange.Last(stream), before, "%s ends before the exchange does", topic)
+	return missing
 }
 
-// A signal comes while brokers refuse for a while: each trade gets there, once, in order.
-func TestProduceLosesNothingOnShutdown(t *testing.T) {
+// Each fault lasts for as long as the table says. The process must not end, must not lose, repeat or reorder a record,
+// and must be unhealthy while there is no progress.
+func TestProduceSurvives(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []*kerr.Error{kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut} {
-		t.Run(refusal.Message, func(t *testing.T) {
-			t.Parallel()
-			k := startKafka(t, kfake.SeedTopics(2, btc))
-			ctx, signal := testContext(t)
-			fault := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: refusal, Count: -1})
-			p := k.program()
-			p.feed = emits(500, signal)
-			healed := make(chan error, 1)
-			go func() {
-				wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-				defer cancel()
-				<-ctx.Done() // so that no trade can have been acknowledged before the signal
-				healed <- fault.Wait(wait, 2)
-				fault.Remove()
-			}()
-
-			require.Zero(t, p.run(ctx, []string{"produce"}), p.err)
-			require.NoError(t, <-healed)
-			assert.Contains(t, p.err.String(), "500 trades taken from the feed, 500 acknowledged")
-			require.EqualValues(t, 500, k.length(btc))
-			for i, r := range k.read(t, btc, 500) {
-				var got trade
-				require.NoError(t, json.Unmarshal(r.Value, &got))
-				require.EqualValues(t, i+1, got.ID)
-			}
-		})
+	refusal := func(err *kerr.Error, keys ...kmsg.Key) func(w *world, p *program) func() {
+		return func(w *world, _ *program) func() {
+			return w.Fault(kfake.Fault{Keys: keys, Err: err, Count: -1}).Remove
+		}
 	}
-}
-
-func TestProduceFails(t *testing.T) {
-	t.Parallel()
-	down := kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1}
-	forbidden := kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed, Count: -1}
+	down := func(w *world, _ *program) func() { w.setDown(true); return func() { w.setDown(false) } }
+	denied := func(w *world, _ *program) func() {
+		w.setDenied(true)
+		return func() { w.setDenied(false) }
+	}
 	for name, c := range map[string]struct {
-		fault    kfake.Fault
-		feed     func(signal func()) feed
-		signaled bool
-		want     []string
+		fault    func(w *world, p *program) (heal func())
+		lasts    time.Duration
+		atStart  bool
+		progress bool // there is some all the while
 	}{
-		"a refused trade ends the feed": {
-			forbidden, func(func()) feed { return emits(3, func() {}) }, false,
-			[]string{"TOPIC_AUTHORIZATION_FAILED", "3 trades taken from the feed, 0 acknowledged", "3 trades were not acknowledged"},
-		},
-		"brokers stay away longer than -drain": {
-			down, func(signal func()) feed { return emits(5, signal) }, true,
-			[]string{"5 trades taken from the feed, 0 acknowledged", "5 trades were not acknowledged", "-drain 50ms"},
-		},
-		"a feed that waits for room gives up with -drain": {
-			down, func(signal func()) feed {
-				return func(ctx context.Context, of instrument, emit func(trade)) error {
-					for i := range 10_001 { // franz-go has room for 10,000
-						if i == 10_000 {
-							signal()
-						}
-						emit(trade{instrument: of})
+		"brokers refuse connections for 2 s":              {fault: down, lasts: 2 * time.Second},
+		"brokers refuse connections for 10 s":             {fault: down, lasts: 10 * time.Second},
+		"brokers refuse connections for 90 s":             {fault: down, lasts: 90 * time.Second},
+		"brokers refuse connections for 20 minutes":       {fault: down, lasts: 20 * time.Minute},
+		"brokers refuse connections at the start":         {fault: down, lasts: 90 * time.Second, atStart: true},
+		"authentication is denied":                        {fault: denied, lasts: 90 * time.Second},
+		"authentication is denied at the start":           {fault: denied, lasts: 90 * time.Second, atStart: true},
+		"the topic is unknown":                            {fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Produce), lasts: 90 * time.Second},
+		"the topic is missing in metadata":                {fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Metadata), lasts: 90 * time.Second, progress: true},
+		"the topic is missing in metadata at the start":   {fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Metadata), lasts: 90 * time.Second, atStart: true},
+		"writing is not authorized":                       {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Produce), lasts: 90 * time.Second},
+		"writing is not authorized at the start":          {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Produce), lasts: 90 * time.Second, atStart: true},
+		"describing is not authorized at the start":       {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Metadata), lasts: 90 * time.Second, atStart: true},
+		"idempotence is not authorized at the start":      {fault: refusal(kerr.ClusterAuthorizationFailed, kmsg.InitProducerID), lasts: 90 * time.Second, atStart: true},
+		"the leader is elsewhere":                         {fault: refusal(kerr.NotLeaderForPartition, kmsg.Produce), lasts: 90 * time.Second},
+		"too few replicas":                                {fault: refusal(kerr.NotEnoughReplicas, kmsg.Produce), lasts: 90 * time.Second},
+		"too few replicas after the append":               {fault: refusal(kerr.NotEnoughReplicasAfterAppend, kmsg.Produce), lasts: 20 * time.Second},
+		"a time-out after the append":                     {fault: refusal(kerr.RequestTimedOut, kmsg.Produce), lasts: 20 * time.Second},
+		"an unknown error":                                {fault: refusal(kerr.UnknownServerError, kmsg.Produce), lasts: 90 * time.Second},
+		"creation of topics is throttled at the start":    {fault: refusal(kerr.ThrottlingQuotaExceeded, kmsg.CreateTopics), lasts: 6 * time.Minute, atStart: true},
+		"creation of topics times out at the start":       {fault: refusal(kerr.RequestTimedOut, kmsg.CreateTopics), lasts: 20 * time.Second, atStart: true, progress: true},
+		"creation of topics isn't authorized at first":    {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.CreateTopics), lasts: 90 * time.Second, atStart: true},
+		"the controller moves at the start":               {fault: refusal(kerr.NotController, kmsg.CreateTopics), lasts: 30 * time.Second, atStart: true},
+		"connections are cut every 300 ms":                {fault: cutting(300 * time.Millisecond), lasts: 30 * time.Second, progress: true},
+		"brokers restart one after another, four times":   {fault: rolling, lasts: 80 * time.Second, progress: true},
+		"there are no credentials, and connections break": {fault: noCredentials, lasts: 90 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, w *world) {
+				var heal func()
+				p := w.start([]string{"produce", "-symbols", "BTCUSDT,ETHUSDT"}, func(p *program) {
+					if c.atStart {
+						heal = c.fault(w, p)
 					}
-					return nil
+				})
+				if !c.atStart {
+					w.publish(10 * time.Second)
+					heal = c.fault(w, p)
 				}
-			}, true,
-			[]string{"10001 trades taken from the feed, 0 acknowledged"},
-		},
-		"the feed's own error, when all it emitted is acknowledged": {
-			kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition},
-			func(func()) feed {
-				return func(_ context.Context, of instrument, emit func(trade)) error {
-					emit(trade{instrument: of})
-					return errors.New("the exchange hung up")
+				w.publish(c.lasts)
+				p.running(t)
+				if c.lasts > time.Minute {
+					assert.Equal(t, c.progress, p.healthy(t), "health during the fault: %s", p.err)
 				}
-			}, false,
-			[]string{"1 trades taken from the feed, 1 acknowledged", "the exchange hung up"},
-		},
-		"the feed's own error while brokers stay away": {
-			down, func(func()) feed {
-				return func(_ context.Context, of instrument, emit func(trade)) error {
-					emit(trade{instrument: of})
-					return errors.New("the exchange hung up")
-				}
-			}, false,
-			[]string{"1 trades taken from the feed, 0 acknowledged", "the exchange hung up", "1 trades were not acknowledged"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			k := startKafka(t, kfake.SeedTopics(1, btc))
-			ctx, signal := testContext(t)
-			k.Fault(c.fault)
-			p := k.program()
-			p.feed = c.feed(signal)
-			drain := "50ms"
-			if c.fault.Count == 0 {
-				drain = "30s"
-			}
+				heal()
+				w.publish(30 * time.Second)
+				time.Sleep(25 * time.Second) // the longest that lanes wait between two attempts is 30 seconds
+				p.running(t)
 
-			assert.Equal(t, 1, p.run(ctx, []string{"produce", "-drain", drain}), p.err)
-			for _, w := range c.want {
-				assert.Contains(t, p.err.String(), w)
-			}
-			assert.Equal(t, c.signaled, ctx.Err() != nil, "it ended by itself, unless a signal came")
-		})
-	}
-}
-
-func TestProduceTopic(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		seed    bool
-		answer  *kerr.Error // to CreateTopics, instead of the real one
-		status  int
-		creates int64
-		want    string
-	}{
-		"created if missing":        {false, nil, 0, 1, btc + " created, with 2 partitions"},
-		"left alone if there":       {true, nil, 0, 0, btc + " exists, with 1 partitions"},
-		"another created it first":  {false, kerr.TopicAlreadyExists, 1, 1, btc + " exists: another has just created it"},
-		"creation is not permitted": {false, kerr.TopicAuthorizationFailed, 1, 1, "TOPIC_AUTHORIZATION_FAILED"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var opts []kfake.Opt
-			if c.seed {
-				opts = append(opts, kfake.SeedTopics(1, btc))
-			}
-			k := startKafka(t, opts...)
-			creates := k.count(kmsg.CreateTopics)
-			if c.answer != nil {
-				k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: c.answer, Count: -1})
-			}
-			ctx, signal := testContext(t)
-			p := k.program()
-			p.feed = emits(1, func() {
-				if c.status == 0 {
-					signal()
+				acknowledged, received := p.metric(t, "acknowledged_total"), p.metric(t, "messages_total")
+				assert.Zero(t, p.metric(t, "pending_records"), p.err)
+				assert.Equal(t, received, acknowledged)
+				w.publish(10 * time.Second)
+				assert.True(t, p.healthy(t), "health after the fault")
+				assert.Zero(t, p.metric(t, "reordered_total"))
+				require.Zero(t, p.terminate(), p.err)
+				for _, symbol := range []string{"BTCUSDT", "ETHUSDT"} {
+					low := strings.ToLower(symbol)
+					assert.Zero(t, w.missing("exchg.binance.spot.trades."+symbol, low+"@trade"), p.err)
+					assert.Zero(t, w.missing("exchg.binance.spot.orderbook-delta."+symbol, low+"@depth@100ms"))
 				}
 			})
-			// The topic that another is said to have created isn't there: the trade fails, which is no concern here.
-			assert.Equal(t, c.status, p.run(ctx, []string{"produce", "-partitions", "2"}), p.err)
-			assert.Equal(t, c.creates, creates.Load())
-			assert.Contains(t, p.err.String(), c.want)
 		})
 	}
 }
 
-func TestProduceRefusesTopics(t *testing.T) {
-	t.Parallel()
-	k := startKafka(t)
-	calls := k.count(kmsg.ApiVersions)
-	for _, c := range []struct {
-		flags []string
-		want  string
-	}{
-		{[]string{"-symbol", "BTC/USDT"}, `topic "exchg.example.spot.trades.BTC/USDT": write it in`},
-		{[]string{"-exchange", "a:b"}, `topic "exchg.a:b.spot.trades.BTCUSDT": write it in`},
-		{[]string{"-symbol", strings.Repeat("x", 249)}, "write it in 1 to 249"},
-		{[]string{"-prefix", "other."}, `begin it with one of KAFKA_TOPIC_PREFIXES="exchg.,trades."`},
-		{[]string{"-partitions", "0"}, "-partitions 0"},
-	} {
-		p := k.program()
-		assert.Equal(t, 2, p.run(t.Context(), append([]string{"produce"}, c.flags...)), c.flags)
-		assert.Contains(t, p.err.String(), c.want)
+// cutting cuts all connections to brokers each interval.
+func cutting(interval time.Duration) func(w *world, p *program) func() {
+	return func(w *world, _ *program) func() {
+		ctx, cancel := context.WithCancel(w.ctx)
+		go func() {
+			for wait(ctx, interval) {
+				w.cut()
+			}
+		}()
+		return cancel
 	}
-	assert.Zero(t, calls.Load(), "no broker is called")
 }
 
-func TestSynthetic(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := testContext(t)
-	var got []trade
-	of := instrument{"e", "m", "s"}
-	require.NoError(t, synthetic(time.Millisecond)(ctx, of, func(tr trade) {
-		if got = append(got, tr); len(got) == 3 {
-			cancel()
+// rolling takes each broker away for 5 seconds in turn.
+func rolling(w *world, _ *program) func() {
+	ctx, cancel := context.WithCancel(w.ctx)
+	go func() {
+		for i := 0; wait(ctx, 5*time.Second); i++ {
+			port := 9098 + i%2
+			if w.RemoveNode(int32(i%2)) != nil {
+				return
+			}
+			w.cut()
+			wait(ctx, 5*time.Second)
+			if _, _, err := w.AddNode(int32(i%2), port); err != nil {
+				return
+			}
 		}
-	}))
-	for i, tr := range got {
-		assert.Equal(t, of, tr.instrument)
-		assert.EqualValues(t, i+1, tr.ID)
-		assert.Regexp(t, `^\d+\.\d\d$`, tr.Price)
-		assert.WithinDuration(t, time.Now(), tr.Time, time.Minute)
+	}()
+	return func() { cancel(); time.Sleep(10 * time.Second) }
+}
+
+// noCredentials takes the credentials away, and what was authenticated with them.
+func noCredentials(w *world, _ *program) func() {
+	w.lose(true)
+	w.cut()
+	return func() { w.lose(false) }
+}
+
+// The buffer is full: the feed waits, says so, and what it misses meanwhile is counted.
+func TestBufferIsBounded(t *testing.T) {
+	simulate(t, func(t *testing.T, w *world) {
+		p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-buffer-mib", "1", "-max-message-bytes", "1000"})
+		w.publish(5 * time.Second)
+		w.setDown(true)
+		w.publish(20 * time.Minute)
+		p.running(t)
+		assert.False(t, p.healthy(t))
+		assert.EqualValues(t, 1, p.metric(t, "waiting"))
+		assert.Contains(t, p.err.String(), "the buffer is full: the feed waits for Kafka")
+		held := p.metric(t, "pending_records")
+		assert.Less(t, held, float64(1<<20/recordCost))
+		assert.Greater(t, held, float64(1<<20/(recordCost+1000)))
+		w.setDown(false)
+		w.publish(2 * time.Minute)
+		assert.Zero(t, p.metric(t, "waiting"))
+		assert.Greater(t, p.metric(t, "waiting_seconds_total"), 60.0)
+		missed := p.metric(t, "missed_total")
+		assert.Greater(t, missed, 100.0)
+		assert.True(t, p.healthy(t))
+		require.Zero(t, p.terminate(), p.err)
+		assert.EqualValues(t, w.missing(btcTrades, "btcusdt@trade"), missed, "what was counted, and the truth")
+	})
+}
+
+// A message that Kafka never takes is counted, reported and skipped, and its neighbours are not.
+func TestOversizedMessages(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]string{"larger than -max-message-bytes": "2000", "larger than the topic's max.message.bytes": "1000000"} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, w *world) {
+				p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-max-message-bytes", limit})
+				w.publish(5 * time.Second)
+				_, err := kadm.NewClient(w.plain()).AlterTopicConfigs(w.ctx, []kadm.AlterConfig{
+					{Name: "max.message.bytes", Value: kadm.StringPtr("2000")},
+				}, btcTrades)
+				require.NoError(t, err)
+				for range 3 {
+					w.exchange.Oversize("btcusdt@trade", 10_000)
+					w.publish(2 * time.Second)
+				}
+				w.publish(10 * time.Second)
+				p.running(t)
+				assert.EqualValues(t, 3, p.metric(t, "refused_total"))
+				assert.Equal(t, 3, strings.Count(p.err.String(), "a record can't be produced and is skipped"))
+				assert.Zero(t, p.metric(t, "pending_records"))
+				require.Zero(t, p.terminate(), p.err)
+				assert.EqualValues(t, 3, w.missing(btcTrades, "btcusdt@trade"))
+			})
+		})
 	}
-	assert.GreaterOrEqual(t, len(got), 3)
+}
+
+// SIGTERM ends the feed, waits for Kafka, and reports what stays unacknowledged.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	for name, heals := range map[string]bool{"Kafka returns in time": true, "Kafka stays away": false} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, w *world) {
+				p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-drain", "20s"})
+				w.publish(5 * time.Second)
+				w.setDown(true)
+				w.publish(5 * time.Second)
+				left := p.metric(t, "pending_records")
+				require.Positive(t, left)
+				p.stop()
+				if heals {
+					time.Sleep(5 * time.Second)
+					w.setDown(false)
+				}
+				<-p.done
+				if heals {
+					assert.Zero(t, p.status, p.err)
+					assert.Zero(t, w.missing(btcTrades, "btcusdt@trade"))
+					return
+				}
+				assert.Equal(t, 1, p.status)
+				assert.Contains(t, p.err.String(), fmt.Sprintf("%v records were not acknowledged within -drain 20s and are lost", left))
+			})
+		})
+	}
+}
+
+// Many instruments need few connections, and topics that the catalogue has made are left alone.
+func TestManyInstruments(t *testing.T) {
+	const symbols = 600
+	var names []string
+	for i := range symbols {
+		names = append(names, fmt.Sprintf("S%dUSDT", i))
+	}
+	file := filepath.Join(t.TempDir(), "symbols")
+	require.NoError(t, os.WriteFile(file, []byte("# all\n"+strings.Join(names, "\n")), 0o600))
+	simulate(t, func(t *testing.T, w *world) {
+		creates := w.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Observe: true, Count: -1})
+		p := w.start([]string{"produce", "-symbols", "@" + file})
+		time.Sleep(10 * time.Second)
+		connections, streams := w.exchange.Clients()
+		assert.Equal(t, 3, connections)
+		assert.Equal(t, 2*symbols, streams)
+		w.exchange.Publish(time.Now())
+		time.Sleep(20 * time.Second)
+		assert.EqualValues(t, 2*symbols, p.metric(t, "acknowledged_total"), p.err)
+		assert.Less(t, len(w.conns), 12, "connections to brokers")
+		assert.Equal(t, 2*symbols/createAtOnce, creates.Hits())
+		records := w.read("exchg.binance.spot.trades.S599USDT")
+		require.Len(t, records, 1)
+		assert.Equal(t, "S599USDT", string(records[0].Key))
+		require.Zero(t, p.terminate())
+
+		p = w.start([]string{"produce", "-symbols", "@" + file})
+		time.Sleep(10 * time.Second)
+		assert.NotContains(t, p.err.String(), "WARN", "topics that exist are no trouble")
+		require.Zero(t, p.terminate())
+	})
+}
+
+// A record is acknowledged by all replicas, compressed, idempotent, and in the topic of the template.
+func TestRecords(t *testing.T) {
+	simulate(t, func(t *testing.T, w *world) {
+		type batch struct {
+			acks, codec int16
+			idempotent  bool
+		}
+		var batches []batch
+		w.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			w.KeepControl()
+			r := req.(*kmsg.ProduceRequest)
+			var b kmsg.RecordBatch
+			if err := b.ReadFrom(r.Topics[0].Partitions[0].Records); err == nil {
+				batches = append(batches, batch{r.Acks, b.Attributes & 7, b.ProducerID >= 0})
+			}
+			return nil, nil, false
+		})
+		p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-topic", "exchg.all-{stream}", "-partitions", "3"})
+		w.publish(10 * time.Second)
+		require.Zero(t, p.terminate(), p.err)
+		assert.Len(t, w.PartitionInfos("exchg.all-trades"), 3)
+		assert.Positive(t, w.length("exchg.all-orderbook-delta"))
+		require.NotEmpty(t, batches)
+		for _, b := range batches {
+			const zstd = 4 // Kafka's number for it
+			assert.Equal(t, batch{-1, zstd, true}, b)
+		}
+		used := map[string]bool{}
+		for _, proof := range w.proofs {
+			key, scope, _ := strings.Cut(proof["x-amz-credential"], "/")
+			assert.False(t, used[key], "%s is used again: credentials are read for each connection", key)
+			used[key] = true
+			assert.Equal(t, "token"+strings.TrimPrefix(key, "AKID"), proof["x-amz-security-token"])
+			assert.Contains(t, scope, "/ap-south-1/kafka-cluster/")
+		}
+		assert.Greater(t, len(used), 1)
+	})
 }

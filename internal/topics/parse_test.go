@@ -127,6 +127,7 @@ func TestLoadReportsMistakes(t *testing.T) {
 		"topics:\n __x:\n":                     ":2: topic __x: names that begin with __ belong to Kafka",
 		"topics:\n " + long + ":\n":            ": has 250 characters, and Kafka allows 249",
 		"topics:\n a.b:\n a_b:\n":              ":3: topic a_b: differs from a.b (",
+		"topics:\n a_b:\n a.b:\n":              ":3: topic a.b: differs from a_b (",
 		feed + "topics:\n exchg.trades.A:\n":   ":7: topic exchg.trades.A: is already declared at ",
 		"topics:\n exchg.a:\nignore: [exchg*]": ":2: topic exchg.a: is also under ignore",
 

@@ -117,8 +117,20 @@ func TestNumberOfPartitions(t *testing.T) {
 	require.Equal(t, kerr.InvalidRequest.Code, tooMany)
 	assert.Equal(t, ok, admin.create("compacted", 100, "cleanup.policy", "compact"))
 	assert.Equal(t, tooMany, admin.create("more", 21, "cleanup.policy", "compact"))
+	compacted := []kmsg.CreateTopicsRequestTopicConfig{{Name: "cleanup.policy", Value: kmsg.StringPtr("compact")}}
+	both := createTopics(c, "c1", "c2").(*kmsg.CreateTopicsRequest)
+	both.Version = 2
+	for i := range both.Topics {
+		both.Topics[i].NumPartitions, both.Topics[i].Configs = 11, compacted
+	}
+	assert.Equal(t, []int16{ok, tooMany}, codesOf(admin.ask(both)), "one after the other")
+	assert.Equal(t, []int16{ok}, admin.delete(6, "c1"))
 	assert.Equal(t, tooMany, admin.grow("compacted", 121))
 	assert.Equal(t, ok, admin.grow("compacted", 120))
+	several := createTopics(c, "m1", "m2").(*kmsg.CreateTopicsRequest)
+	several.Version, several.Topics[0].NumPartitions, several.Topics[1].NumPartitions = 2, 2280, 1
+	assert.Equal(t, []int16{ok, tooMany}, codesOf(admin.ask(several)), "one after the other")
+	assert.Equal(t, []int16{ok}, admin.delete(6, "m1"))
 	assert.Equal(t, ok, admin.create("a", 2270))
 	assert.Equal(t, tooMany, admin.create("b", 11))
 	assert.Equal(t, tooMany, admin.grow("a", 2281))

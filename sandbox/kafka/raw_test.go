@@ -5,6 +5,7 @@ import (
 	"net"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,6 +23,7 @@ func (c *testCluster) dial(t *testing.T) rawConn {
 	t.Helper()
 	conn, err := tls.Dial("tcp", c.ListenAddrs()[0], &tls.Config{RootCAs: c.roots})
 	require.NoError(t, err)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	t.Cleanup(func() { _ = conn.Close() })
 	return rawConn{conn, t}
 }
@@ -38,11 +40,16 @@ func (c *testCluster) raw(t *testing.T, role string) rawConn {
 // iamMessage returns the message of AWS_MSK_IAM that franz-go signs.
 func (c *testCluster) iamMessage(t *testing.T, role string) []byte {
 	t.Helper()
+	return c.iamMessageFor(t, role, c.ListenAddrs()[0])
+}
+
+func (c *testCluster) iamMessageFor(t *testing.T, role, address string) []byte {
+	t.Helper()
 	credentials, _ := c.Credentials(role)
 	_, message, err := kaws.Auth{
 		AccessKey: credentials.AccessKeyID, SecretKey: credentials.SecretAccessKey,
 		SessionToken: credentials.SessionToken,
-	}.AsManagedStreamingIAMMechanism().Authenticate(t.Context(), c.ListenAddrs()[0])
+	}.AsManagedStreamingIAMMechanism().Authenticate(t.Context(), address)
 	require.NoError(t, err)
 	return message
 }

@@ -28,6 +28,13 @@ const (
 // signed.
 func (c *testCluster) token(t *testing.T, role string, at time.Time, change func(*http.Request)) string {
 	t.Helper()
+	return c.regionalToken(t, role, "ap-south-1", at, change)
+}
+
+func (c *testCluster) regionalToken(
+	t *testing.T, role, region string, at time.Time, change func(*http.Request),
+) string {
+	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, "https://kafka.ap-south-1.amazonaws.com/", nil)
 	require.NoError(t, err)
 	query := url.Values{"Action": {"kafka-cluster:Connect"}, "X-Amz-Expires": {"900"}}
@@ -38,7 +45,7 @@ func (c *testCluster) token(t *testing.T, role string, at time.Time, change func
 	keys, _ := c.Credentials(role)
 	signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{
 		AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken,
-	}, request, emptyPayload, signingService, "ap-south-1", at)
+	}, request, emptyPayload, signingService, region, at)
 	require.NoError(t, err)
 	return base64.RawURLEncoding.EncodeToString([]byte(signed + "&User-Agent=test"))
 }
@@ -125,6 +132,7 @@ func TestLoginRefusesForgeries(t *testing.T) {
 		}
 	}
 	refused("not JSON", iam, []byte("x"))
+	refused("another host", iam, c.iamMessageFor(t, "r", "example.com:9098"))
 	for what, message := range map[string][]byte{
 		"no header":    []byte("auth=Bearer x"),
 		"no token":     []byte("n,,\x01host=x\x01\x01"),
@@ -135,6 +143,7 @@ func TestLoginRefusesForgeries(t *testing.T) {
 		"unknown key":  bearerMessage(c.token(t, "unknown", now, nil)),
 		"other host":   bearerMessage(c.token(t, "r", now, func(r *http.Request) { r.Host, r.URL.Host = "x.com", "x.com" })),
 		"other action": bearerMessage(c.token(t, "r", now, func(r *http.Request) { setQuery(r, "Action", "kafka:Connect") })),
+		"other region": bearerMessage(c.regionalToken(t, "r", "us-east-1", now, nil)),
 		"too long":     bearerMessage(c.token(t, "r", now, func(r *http.Request) { setQuery(r, "X-Amz-Expires", "3600") })),
 	} {
 		refused(what, bearer, message)
@@ -147,6 +156,11 @@ func TestLoginRefusesForgeries(t *testing.T) {
 			refused("one letter changed", bearer, forged)
 		}
 	}
+	message := c.iamMessage(t, "r")
+	c.later(4 * time.Minute)
+	assert.Zero(t, c.dial(t).login(iam, message).ErrorCode, "valid for 5 minutes")
+	c.later(61 * time.Second)
+	refused("expired", iam, message)
 }
 
 func setQuery(r *http.Request, key, value string) {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	kaws "github.com/twmb/franz-go/pkg/sasl/aws"
+)
+
+// connect returns a client. It calls no broker before it is used.
+func (a app) connect(s settings, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	// Each connection, and each renewal of one, is signed with the credentials of that moment.
+	iam := kaws.ManagedStreamingIAM(func(ctx context.Context) (kaws.Auth, error) {
+		c, err := a.credentials.Retrieve(ctx)
+		return kaws.Auth{AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
+	})
+	return kgo.NewClient(append([]kgo.Opt{
+		kgo.ClientID("collector"), kgo.SeedBrokers(s.brokers...), kgo.Dialer(a.dialTLS(s)), kgo.SASL(iam),
+		kgo.WithLogger(kafkaLog{log}),
+		// How soon records find a partition's new leader; the default is 5 seconds.
+		kgo.MetadataMinAge(time.Second),
+	}, append(opts, a.kafka...)...)...)
+}
+
+// producerOpts make a producer that is idempotent and retries without end, also for topics that don't exist yet.
+// Records of up to maxBytes go into one batch. The number of buffered records is limited by the writer instead.
+func producerOpts(s settings, maxBytes int) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
+		kgo.ProducerLinger(s.linger), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
+		kgo.UnknownTopicRetries(-1), kgo.MaxBufferedRecords(1 << 40),
+	}
+}
+
+// dialTLS returns a function that connects to a broker and verifies its certificate.
+func (a app) dialTLS(s settings) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		conn, err := a.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		secure := tls.Client(conn, a.tlsFor(s, address))
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return secure, nil
+	}
+}
+
+// tlsFor returns how to verify the broker at address.
+func (a app) tlsFor(s settings, address string) *tls.Config {
+	c := a.tls.Clone()
+	c.ServerName, _, _ = net.SplitHostPort(address)
+	if s.roots != nil {
+		c.RootCAs = s.roots
+	}
+	return c
+}
+
+// kafkaLog passes the Kafka client's warnings and errors to a structured log.
+type kafkaLog struct{ *slog.Logger }
+
+func (kafkaLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (l kafkaLog) Log(level kgo.LogLevel, message string, keyvals ...any) {
+	severity := slog.LevelWarn
+	if level == kgo.LogLevelError {
+		severity = slog.LevelError
+	}
+	l.Logger.Log(context.Background(), severity, "kafka: "+message, keyvals...)
+}
+
+// backoff returns how long to wait before another attempt: half a second, doubled with each attempt up to half a
+// minute, and of that a random part of at least half, so that collectors that failed together don't return together.
+func backoff(attempt int) time.Duration {
+	d := min(30*time.Second, 500*time.Millisecond<<min(attempt, 10))
+	return d/2 + rand.N(d/2)
+}
+
+// wait waits for d and reports whether ctx is still going on.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// createAtOnce is how many topics one request creates. A cluster takes 250 partitions in 5 minutes (MSK Serverless
+// quota).
+const createAtOnce = 50
+
+// createTopics creates the topics that don't exist. It tries again until all exist or ctx is done: whatever a broker
+// answers may pass. Meanwhile the producer holds the topics' records.
+func createTopics(ctx context.Context, client *kgo.Client, log *slog.Logger, partitions int, topics []string) {
+	for attempt := 0; len(topics) > 0; attempt++ {
+		if attempt > 0 && !wait(ctx, backoff(attempt)) {
+			return
+		}
+		var left []string
+		for batch := range slices.Chunk(topics, createAtOnce) {
+			refused, err := createBatch(ctx, client, partitions, batch)
+			if left = append(left, refused...); err != nil {
+				log.Warn("can't create all topics; trying again", "err", err, "topics", len(refused), "attempt", attempt)
+			}
+		}
+		topics = left
+	}
+}
+
+// createBatch creates topics that don't exist. It returns those that were refused, with the error of one of them.
+func createBatch(ctx context.Context, client *kgo.Client, partitions int, topics []string) ([]string, error) {
+	const brokersDefault = -1 // Serverless keeps its own number of replicas
+	answers, err := kadm.NewClient(client).CreateTopics(ctx, int32(partitions), brokersDefault, nil, topics...)
+	if err != nil {
+		return topics, err
+	}
+	var left []string
+	for _, t := range topics {
+		if e := answers[t].Err; e != nil && !errors.Is(e, kerr.TopicAlreadyExists) {
+			left, err = append(left, t), fmt.Errorf("topic %s: %w", t, e)
+		}
+	}
+	return left, err
+}
