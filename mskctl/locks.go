@@ -180,6 +180,7 @@ func (s *session) bucketClient(query url.Values) (*s3.Client, error) {
 		return nil, err
 	}
 	return s3.NewFromConfig(sdk, func(o *s3.Options) {
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired // or it warns of objects without one
 		for _, name := range []string{"s3ForcePathStyle", "use_path_style"} {
 			if on, err := strconv.ParseBool(query.Get(name)); err == nil {
 				o.UsePathStyle = on
