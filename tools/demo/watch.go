@@ -33,6 +33,11 @@ func (d *demo) watch(operator []string, clients []*process, lasts time.Duration)
 	fmt.Println()
 	names := []string{"acknowledged_total", "processed_total", "processed_total"}
 	before := make([]float64, len(clients))
+	for i, c := range clients {
+		if before[i], err = c.metric(d.ctx, names[i]); err != nil {
+			return err
+		}
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for second := 1; second <= int(lasts/time.Second); second++ {
