@@ -421,3 +421,27 @@ func TestWorkflowsRunWhatWasTested(t *testing.T) {
 	assert.Contains(t, s.read(t, "Pulumi.yaml"), "\n    binary: bin/msk-serverless\n")
 	s.runs(t, nil, "ci", "prebuilt") // once more does no harm
 }
+
+// Every module gets new versions, but the one whose version is the last that the Go module proxy has whole.
+func TestDependabotKnowsEveryModule(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		Updates []struct {
+			Ecosystem   string `yaml:"package-ecosystem"`
+			Directories []string
+		}
+	}
+	read(t, ".github/dependabot.yml", &config)
+	want := []string{}
+	for _, file := range ours(t) {
+		if filepath.Base(file) == "go.mod" && file != "tools/pulumi-language-go/go.mod" {
+			want = append(want, strings.TrimSuffix("/"+filepath.ToSlash(filepath.Dir(file)), "/."))
+		}
+	}
+	for _, u := range config.Updates {
+		if u.Ecosystem == "gomod" {
+			u.Directories[0] = strings.TrimSuffix(u.Directories[0], "/")
+			assert.ElementsMatch(t, want, u.Directories)
+		}
+	}
+}
