@@ -41,11 +41,7 @@ func newAccess(
 	cluster *msk.ServerlessCluster,
 	logs *cloudwatch.LogGroup,
 ) (access, error) {
-	role, profile, err := newCollector(ctx, cfg, provider, acct)
-	if err != nil {
-		return access{}, err
-	}
-	a := access{Collector: role, Profile: profile}
+	a := access{}
 	attached := map[string]*iam.Policy{} // by the end of the attachment's name
 	for _, c := range cfg.Clients() {
 		policy, err := newPolicy(ctx, cfg, provider, clientPolicy(c), cluster.Arn)
@@ -64,25 +60,37 @@ func newAccess(
 		}
 		a.Operators = append(a.Operators, policy)
 	}
-	if attached["control-plane"], err = newPolicy(
-		ctx,
-		cfg,
-		provider,
-		controlPlanePolicy(cfg.Region),
-		cluster.Arn,
-	); err != nil {
+	controlPlane, err := newPolicy(ctx, cfg, provider, controlPlanePolicy(cfg.Region), cluster.Arn)
+	if err != nil {
 		return access{}, err
 	}
-	if attached["logs"], err = newPolicy(ctx, cfg, provider, logsPolicy(), logs.Arn); err != nil {
+	writeLogs, err := newPolicy(ctx, cfg, provider, logsPolicy(), logs.Arn)
+	if err != nil {
 		return access{}, err
 	}
-	return a, attachExclusively(ctx, provider, role, attached)
+	attached["control-plane"], attached["logs"] = controlPlane, writeLogs
+	a.Collector, a.Profile, err = newCollector(ctx, cfg, provider, acct, attached)
+	if err != nil {
+		return access{}, err
+	}
+	return a, attachExclusively(ctx, provider, a.Collector, attached)
 }
 
 // newCollector declares the role of the collectors, without policies, and the profile that gives it to their
-// instances.
-func newCollector(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, acct account,
+// instances. The role waits for its policies, and so for the cluster: if a protected cluster refuses its new name, the
+// collectors keep their role. If everything gets a new name, Pulumi takes each policy off the role before it deletes
+// the policy; if the role were replaced at the same time, it wouldn't wait for that.
+func newCollector(
+	ctx *pulumi.Context,
+	cfg config.Config,
+	provider *aws.Provider,
+	acct account,
+	policies map[string]*iam.Policy,
 ) (*iam.Role, *iam.InstanceProfile, error) {
+	var attached []pulumi.Resource
+	for _, name := range slices.Sorted(maps.Keys(policies)) {
+		attached = append(attached, policies[name])
+	}
 	args := &iam.RoleArgs{
 		Name:             pulumi.String(iamName(cfg, "collector")),
 		Description:      pulumi.String("Collectors that produce to MSK Serverless"),
@@ -96,7 +104,8 @@ func newCollector(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider
 	if acct.Boundary != "" {
 		args.PermissionsBoundary = pulumi.String(acct.Boundary)
 	}
-	role, err := iam.NewRole(ctx, "collector", args, pulumi.Provider(provider))
+	role, err := iam.NewRole(ctx, "collector", args,
+		pulumi.Provider(provider), pulumi.DependsOn(attached))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,14 +116,21 @@ func newCollector(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider
 	return role, profile, err
 }
 
-// newPolicy declares a managed policy for the cluster or log group with the ARN.
+// newPolicy declares a managed policy for the cluster or log group with the ARN. Its resource's name is in small
+// letters: IAM ignores case, so a team that is renamed in case alone must replace its policy, and not create a second
+// one.
 func newPolicy(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, p policy, arn pulumi.StringOutput,
 ) (*iam.Policy, error) {
-	return iam.NewPolicy(ctx, p.name, &iam.PolicyArgs{
+	opts := []pulumi.ResourceOption{pulumi.Provider(provider)}
+	name := strings.ToLower(p.name)
+	if name != p.name {
+		opts = append(opts, pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(p.name)}})) // its name until 0.1.0
+	}
+	return iam.NewPolicy(ctx, name, &iam.PolicyArgs{
 		Name:        pulumi.String(iamName(cfg, p.name)),
 		Description: pulumi.String(p.description),
 		Policy:      arn.ApplyT(func(arn string) string { return compact.JSON(p.document(arn)) }).(pulumi.StringOutput),
-	}, pulumi.Provider(provider))
+	}, opts...)
 }
 
 // attachExclusively gives the role these policies and no other: one attached by hand shows as drift and is removed.
@@ -146,8 +162,9 @@ func attachExclusively(
 	return err
 }
 
-// iamName returns the physical name of a role, policy, instance profile or alarm. IAM is global to the account, so the
-// name contains the region: the same cluster name in two regions must not collide.
+// iamName returns the physical name of a role, policy or instance profile, and of what CloudWatch and EventBridge
+// hold. IAM is global to the account, so the name contains the region: the same cluster name in two regions must not
+// collide.
 func iamName(cfg config.Config, what string) string {
 	return cfg.ClusterName + "-" + cfg.Region + "-" + what
 }

@@ -4,6 +4,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"msk-serverless/internal/config"
@@ -15,11 +17,12 @@ func main() {
 
 // deploy declares the platform of one environment, from its configuration to its outputs.
 func deploy(ctx *pulumi.Context) error {
-	cfg, err := config.Load(ctx.Project(), ctx.GetConfig)
+	stackFile := filepath.Join(ctx.RootDirectory(), "Pulumi."+ctx.Stack()+".yaml")
+	cfg, err := config.Load(ctx.Project(), stackFile, ctx.GetConfig)
 	if err != nil {
 		return err
 	}
-	if err := keepNames(ctx, cfg); err != nil {
+	if err := setLifecycle(ctx, cfg); err != nil {
 		return err
 	}
 	provider, err := newProvider(ctx, cfg)
@@ -34,11 +37,11 @@ func deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	logs, err := newLogging(ctx, cfg, provider)
+	cluster, err := newCluster(ctx, cfg, provider, network)
 	if err != nil {
 		return err
 	}
-	cluster, err := newCluster(ctx, cfg, provider, network)
+	logs, err := newLogging(ctx, cfg, provider, cluster)
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,7 @@ func newCluster(
 		}},
 	},
 		pulumi.Provider(provider),
-		pulumi.Protect(cfg.Protect),
-		// The name is in use until the old cluster is deleted.
-		pulumi.DeleteBeforeReplace(true))
+		pulumi.Protect(cfg.Protect))
 }
 
 // clusterARN is the ARN of a cluster: arn:<partition>:kafka:<region>:<account>:cluster/<name>/<uuid>. The ARNs of its

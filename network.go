@@ -22,36 +22,36 @@ type network struct {
 
 // newNetwork declares the security groups of brokers, collectors and consumers, and what they let through.
 func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (network, error) {
-	group := func(name, description string, ingress ec2.SecurityGroupIngressArray, egress ec2.SecurityGroupEgressArray,
-		opts ...pulumi.ResourceOption,
+	group := func(name, description string, vpcID pulumi.StringInput, ingress ec2.SecurityGroupIngressArray,
+		egress ec2.SecurityGroupEgressArray, opts ...pulumi.ResourceOption,
 	) (*ec2.SecurityGroup, error) {
 		return ec2.NewSecurityGroup(ctx, name, &ec2.SecurityGroupArgs{
-			Name:        pulumi.String(cfg.ClusterName + "-" + name),
+			// The provider adds a suffix, so that a group whose creation was lost never blocks the next one.
+			NamePrefix:  pulumi.String(cfg.ClusterName + "-" + name + "-"),
 			Description: pulumi.String(description),
-			VpcId:       pulumi.String(cfg.VPCID),
+			VpcId:       vpcID,
 			Ingress:     ingress,
 			Egress:      egress,
-		}, append(opts, pulumi.Provider(provider),
-			// If the VPC or the region changes, the new group may have the same name, and the old one can't be
-			// deleted while the brokers' rules refer to it.
-			pulumi.DeleteBeforeReplace(false))...)
+		}, append(opts, pulumi.Provider(provider))...)
 	}
 
-	collector, err := group("collector", "Collectors: EC2 instances that produce to the brokers", nil, nil)
+	collector, err := group("collector", "Collectors: EC2 instances that produce to the brokers",
+		pulumi.String(cfg.VPCID), nil, nil)
 	if err != nil {
 		return network{}, err
 	}
-	consumer, err := group("consumer", "Consumers: workloads that read from the brokers", nil, nil)
+	// The other groups take the VPC from this one. If the VPC changes, Pulumi therefore deletes them, and the cluster
+	// in them, before this group, to which the brokers' rules refer.
+	consumer, err := group("consumer", "Consumers: workloads that read from the brokers", collector.VpcId, nil, nil)
 	if err != nil {
 		return network{}, err
 	}
 
 	// Inline rules are exclusive: a rule that somebody adds by hand shows as drift and is removed.
-	clients := pulumi.StringArray{collector.ID(), consumer.ID()}
-	for _, id := range slices.Sorted(slices.Values(cfg.ClientSecurityGroupIDs)) {
-		clients = append(clients, pulumi.String(id))
-	}
-	brokers, err := group("brokers", "Brokers of MSK Serverless",
+	clients := pulumi.All(collector.ID(), consumer.ID()).ApplyT(func(own []any) ([]string, error) {
+		return admitted(string(own[0].(pulumi.ID)), string(own[1].(pulumi.ID)), cfg.ClientSecurityGroupIDs)
+	}).(pulumi.StringArrayOutput)
+	brokers, err := group("brokers", "Brokers of MSK Serverless", collector.VpcId,
 		ec2.SecurityGroupIngressArray{
 			ec2.SecurityGroupIngressArgs{
 				Description: pulumi.String(
@@ -78,6 +78,20 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 
 	n := network{Brokers: brokers, Collector: collector, Consumer: consumer}
 	return n, n.allowEgress(ctx, cfg, provider)
+}
+
+// admitted returns the groups that the brokers admit. Its error is a Problems if a configured one is the collectors'
+// or the consumers' own, which EC2 would refuse as a second rule for the same group.
+func admitted(collector, consumer string, configured []string) ([]string, error) {
+	ids := []string{collector, consumer}
+	var ps config.Problems
+	for _, id := range slices.Sorted(slices.Values(configured)) {
+		if slices.Contains(ids, id) {
+			ps.Add("clientSecurityGroupIds", id, "is a group of this stack, which the brokers admit anyway; remove it")
+		}
+		ids = append(ids, id)
+	}
+	return ids, ps.Err()
 }
 
 // allowEgress lets collectors and consumers connect to the brokers, and collectors to the exchanges. The provider

@@ -25,10 +25,8 @@ type account struct {
 // whether the boundary and the network exist, and whether the policies stay within IAM's size. Its error lists
 // every problem found. It logs the configuration's warnings.
 func preflight(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (account, error) {
-	for _, w := range append(cfg.Warnings(), alarmWarnings(cfg)...) {
-		if err := ctx.Log.Warn(w, nil); err != nil {
-			return account{}, err
-		}
+	if err := warn(ctx, append(cfg.Warnings(), alarmWarnings(cfg)...)); err != nil {
+		return account{}, err
 	}
 	var acct account
 	var err error
@@ -48,8 +46,36 @@ func preflight(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (
 	if err != nil {
 		return account{}, err
 	}
+	if err := warn(ctx, topicEventWarnings(cfg, acct)); err != nil {
+		return account{}, err
+	}
+	verifyPartitions(cfg, acct, &ps)
 	verifyPolicySizes(cfg, acct, &ps)
 	return acct, ps.Err()
+}
+
+func warn(ctx *pulumi.Context, warnings []string) error {
+	for _, w := range warnings {
+		if err := ctx.Log.Warn(w, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyPartitions adds a problem for each configured ARN of another partition than the region's, such as aws-cn. A
+// boundary of another partition isn't found.
+func verifyPartitions(cfg config.Config, acct account, ps *config.Problems) {
+	for _, c := range []struct{ key, arn string }{
+		{"logKmsKeyArn", cfg.LogKMSKeyARN},
+		{"alarmTopicArn", cfg.AlarmTopicARN},
+		{"assumeRoleArn", cfg.AssumeRoleARN},
+	} {
+		inPartition := "arn:" + acct.Partition + ":"
+		if strings.HasPrefix(c.arn, "arn:") && !strings.HasPrefix(c.arn, inPartition) {
+			ps.Add(c.key, c.arn, "must begin with %s, the partition of %s", inPartition, cfg.Region)
+		}
+	}
 }
 
 // sideBySide runs checks that wait for AWS concurrently and returns their problems in the order of the checks.

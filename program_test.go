@@ -110,14 +110,15 @@ func TestProgramInputs(t *testing.T) {
 		resource, path string
 		want           any
 	}{
-		{"pulumi:providers:aws aws", "region", "ap-south-1"},
-		{"pulumi:providers:aws aws", "defaultTags.tags", map[string]any{
+		{"pulumi:providers:aws aws-ap-south-1", "region", "ap-south-1"},
+		{"pulumi:providers:aws aws-ap-south-1", "defaultTags.tags", map[string]any{
 			"AccessScope": "crypto-stream", "Env": "prod", "msk-serverless:stack": "test",
 		}},
-		{"pulumi:providers:aws aws", "assumeRole.roleArn", "arn:aws:iam::123456789012:role/MSK-Builder"},
-		{"pulumi:providers:aws aws", "allowedAccountIds", []any{"123456789012"}},
+		{"pulumi:providers:aws aws-ap-south-1", "assumeRole.roleArn", "arn:aws:iam::123456789012:role/MSK-Builder"},
+		{"pulumi:providers:aws aws-ap-south-1", "allowedAccountIds", []any{"123456789012"}},
 
-		{"ec2/securityGroup brokers", "name", "crypto-stream-brokers"},
+		{"ec2/securityGroup brokers", "namePrefix", "crypto-stream-brokers-"},
+		{"ec2/securityGroup brokers", "name", nil},
 		{"ec2/securityGroup brokers", "vpcId", "vpc-0a1b2c3d4e5f60718"},
 		{"ec2/securityGroup brokers", "ingress[0].protocol", "tcp"},
 		{"ec2/securityGroup brokers", "ingress[0].fromPort", 9098.},
@@ -130,10 +131,10 @@ func TestProgramInputs(t *testing.T) {
 		{"ec2/securityGroup brokers", "ingress[1]", nil},
 		{"ec2/securityGroup brokers", "egress[0].protocol", "-1"},
 		{"ec2/securityGroup brokers", "egress[0].cidrBlocks", []any{"0.0.0.0/0"}},
-		{"ec2/securityGroup collector", "name", "crypto-stream-collector"},
+		{"ec2/securityGroup collector", "namePrefix", "crypto-stream-collector-"},
 		{"ec2/securityGroup collector", "ingress", nil},
 		{"ec2/securityGroup collector", "egress", nil},
-		{"ec2/securityGroup consumer", "name", "crypto-stream-consumer"},
+		{"ec2/securityGroup consumer", "namePrefix", "crypto-stream-consumer-"},
 
 		{"vpc/securityGroupEgressRule collector-to-brokers", "securityGroupId", "collector-id"},
 		{"vpc/securityGroupEgressRule collector-to-brokers", "referencedSecurityGroupId", "brokers-id"},
@@ -196,7 +197,7 @@ func TestProgramRegisters(t *testing.T) {
 		"iam/rolePolicyAttachment collector-producer",
 		"iam/rolePolicyAttachmentsExclusive collector",
 		"msk/serverlessCluster cluster",
-		"pulumi:providers:aws aws",
+		"pulumi:providers:aws aws-ap-south-1",
 		"vpc/securityGroupEgressRule collector-to-0.0.0.0/0",
 		"vpc/securityGroupEgressRule collector-to-brokers",
 		"vpc/securityGroupEgressRule consumer-to-brokers",
@@ -204,8 +205,8 @@ func TestProgramRegisters(t *testing.T) {
 	var got []string
 	for name, r := range m.resources {
 		got = append(got, name)
-		if name != "pulumi:providers:aws aws" {
-			assert.Contains(t, r.Provider, "::pulumi:providers:aws::aws::", "%s has the explicit provider", name)
+		if name != "pulumi:providers:aws aws-ap-south-1" {
+			assert.Contains(t, r.Provider, "::pulumi:providers:aws::aws-ap-south-1::", "%s has the explicit provider", name)
 		}
 	}
 	slices.Sort(got)
@@ -232,32 +233,32 @@ func TestProgramProtects(t *testing.T) {
 	}
 }
 
-// The old cluster goes before the new one, and the old groups after: see msk.go and network.go.
-func TestProgramReplaces(t *testing.T) {
+// Every old resource goes before its replacement, and groups keep their names: see lifecycle.go.
+func TestProgramLifecycle(t *testing.T) {
 	t.Parallel()
-	oldGoesFirst := map[string]bool{}
-	for name, r := range register(t, nil).resources {
-		if r.RegisterRPC.GetDeleteBeforeReplaceDefined() {
-			oldGoesFirst[name] = r.RegisterRPC.GetDeleteBeforeReplace()
+	for name, r := range register(t, map[string]string{"alarmTopicArn": configtest.AlarmTopic}).resources {
+		rpc := r.RegisterRPC
+		inAWS := !strings.HasPrefix(name, "pulumi:")
+		assert.Equal(t, inAWS, rpc.GetDeleteBeforeReplace() && rpc.GetDeleteBeforeReplaceDefined(), name)
+		if strings.HasPrefix(name, "ec2/securityGroup ") {
+			assert.Equal(t, []string{"name", "namePrefix", "description"}, rpc.GetIgnoreChanges(), name)
+		} else {
+			assert.Empty(t, rpc.GetIgnoreChanges(), name)
 		}
 	}
-	assert.Equal(t, map[string]bool{
-		"msk/serverlessCluster cluster": true,
-		"ec2/securityGroup brokers":     false,
-		"ec2/securityGroup collector":   false,
-		"ec2/securityGroup consumer":    false,
-	}, oldGoesFirst)
 }
 
 func TestProgramDependencies(t *testing.T) {
 	t.Parallel()
 	m := register(t, nil)
 	for resource, want := range map[string][]string{
-		"msk/serverlessCluster cluster": {"brokers"},
-		"iam/role collector":            nil,
-		"iam/instanceProfile collector": {"collector"},
-		"iam/policy producer":           {"cluster"},
-		"iam/policy collector-logs":     {"broker-logs"},
+		"msk/serverlessCluster cluster":   {"brokers"},
+		"iam/role collector":              {"producer", "control-plane", "collector-logs"},
+		"ec2/securityGroup consumer":      {"collector"},
+		"cloudwatch/logGroup broker-logs": {"cluster"},
+		"iam/instanceProfile collector":   {"collector"},
+		"iam/policy producer":             {"cluster"},
+		"iam/policy collector-logs":       {"broker-logs"},
 		"iam/rolePolicyAttachmentsExclusive collector": {
 			"collector", "collector-control-plane", "collector-logs", "collector-producer", "collector-logs",
 			"control-plane", "producer",
@@ -288,6 +289,34 @@ func TestProgramVerifiesTheNetworkOnlyIfAsked(t *testing.T) {
 	t.Parallel()
 	assert.Contains(t, register(t, nil).lookups, "aws:ec2/getVpc:getVpc")
 	assert.NotContains(t, register(t, map[string]string{"verifyNetwork": "false"}).lookups, "aws:ec2/getVpc:getVpc")
+}
+
+func TestBrokersAdmitEachGroupOnce(t *testing.T) {
+	t.Parallel()
+	ids, err := admitted("sg-c", "sg-b", []string{"sg-d", "sg-a"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"sg-c", "sg-b", "sg-a", "sg-d"}, ids, "the configured ones sorted")
+	for _, own := range []string{"sg-b", "sg-c"} {
+		_, err = admitted("sg-c", "sg-b", []string{"sg-a", own})
+		assert.ErrorContains(t, err, `clientSecurityGroupIds: "`+own+`": is a group of this stack`)
+	}
+}
+
+func TestProgramRefusesOtherPartitions(t *testing.T) {
+	t.Parallel()
+	for key, arn := range map[string]string{
+		"logKmsKeyArn":  "arn:aws-cn:kms:ap-south-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+		"alarmTopicArn": "arn:aws-us-gov:sns:ap-south-1:111122223333:on-call",
+		"assumeRoleArn": "arn:aws-cn:iam::111122223333:role/MSK-Builder",
+	} {
+		err := pulumi.RunErr(
+			deploy,
+			pulumi.WithMocks(project.Name, "test", &mocks{resources: map[string]pulumi.MockResourceArgs{}}),
+			func(info *pulumi.RunInfo) { info.Config = configtest.With(map[string]string{key: arn}) },
+		)
+		assert.ErrorContains(t, err, "* "+key+": ")
+		assert.ErrorContains(t, err, "must begin with arn:aws:, the partition of ap-south-1")
+	}
 }
 
 // meeting answers a look-up once all expected ones are in progress.
@@ -355,6 +384,23 @@ func TestProgramRegistersTeams(t *testing.T) {
 	}
 }
 
+// TestTeamsRenamedInCase shows that a team's policy is the same resource however the team's name is written.
+func TestTeamsRenamedInCase(t *testing.T) {
+	t.Parallel()
+	for team, alias := range map[string]bool{"quant": false, "Quant": true} {
+		m := register(t, map[string]string{
+			"consumerTeams": `{"` + team + `":{"topicPrefixes":["exchg."],"groupNames":["q"]}}`,
+		})
+		const policy = "iam/policy consumer-quant"
+		assert.Equal(t, "crypto-stream-ap-south-1-consumer-"+team, m.in(t, policy, "name"))
+		var aliases []string
+		for _, a := range m.resources[policy].RegisterRPC.GetAliases() {
+			aliases = append(aliases, a.GetSpec().GetName())
+		}
+		assert.Equal(t, alias, slices.Contains(aliases, "consumer-Quant"), "%s: %s", team, aliases)
+	}
+}
+
 // No value of permissionsBoundary but none removes the boundary.
 func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	t.Parallel()
@@ -387,23 +433,13 @@ func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	)
 }
 
-// Imported resources keep what AWS can't change in place; others ignore no change.
+// Imported resources keep what AWS can't change in place.
 func TestAdoptedNamesAreKept(t *testing.T) {
 	t.Parallel()
-	for _, adopted := range []string{"true", "false"} {
-		m := register(t, map[string]string{"adopted": adopted})
-		for name, r := range m.resources {
-			var want []string
-			if adopted == "true" {
-				want = kept(r.TypeToken)
-			}
-			assert.ElementsMatch(t, want, r.RegisterRPC.GetIgnoreChanges(), "%s, adopted: %s", name, adopted)
-		}
-		assert.NotContains(
-			t,
-			m.resources["msk/serverlessCluster cluster"].RegisterRPC.GetIgnoreChanges(),
-			"clusterName",
-			"that is a setting",
-		)
+	m := register(t, map[string]string{"adopted": "true"})
+	for name, r := range m.resources {
+		assert.ElementsMatch(t, kept(r.TypeToken, true), r.RegisterRPC.GetIgnoreChanges(), name)
 	}
+	cluster := m.resources["msk/serverlessCluster cluster"].RegisterRPC
+	assert.NotContains(t, cluster.GetIgnoreChanges(), "clusterName", "that is a setting")
 }

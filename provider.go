@@ -8,7 +8,8 @@ import (
 )
 
 // newProvider registers the AWS provider with the stack's region and tags. Default providers are disabled, so that no
-// resource can go to another region or account, or lack a tag.
+// resource can go to another region or account, or lack a tag. Each region's provider has its own name, so that Pulumi
+// keeps the old region's one while a move to another region can still be taken back.
 func newProvider(ctx *pulumi.Context, cfg config.Config) (*aws.Provider, error) {
 	args := &aws.ProviderArgs{
 		Region:      pulumi.String(cfg.Region),
@@ -23,5 +24,5 @@ func newProvider(ctx *pulumi.Context, cfg config.Config) (*aws.Provider, error) 
 	if len(cfg.AllowedAccountIDs) > 0 {
 		args.AllowedAccountIds = pulumi.ToStringArray(cfg.AllowedAccountIDs)
 	}
-	return aws.NewProvider(ctx, "aws", args)
+	return aws.NewProvider(ctx, "aws-"+cfg.Region, args)
 }

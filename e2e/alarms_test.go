@@ -15,7 +15,7 @@ func TestAlarmsLifecycle(t *testing.T) {
 	s := newStack(
 		t,
 		configtest.With(
-			map[string]string{"alarmTopicArn": configtest.AlarmTopic, "consumerGroupNames": `["a","b"]`},
+			map[string]string{"alarmTopicArn": onCall, "lagAlarms": "perGroup", "consumerGroupNames": `["a","b"]`},
 		),
 	)
 	s.Up(t)

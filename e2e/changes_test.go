@@ -40,11 +40,8 @@ func retagged(what string, set map[string]string) change {
 
 // watched is a row that starts from a stack with alarms.
 func watched(what string, set map[string]string, steps []string) change {
-	return change{what: what, set: set, steps: steps, watched: true, embedded: noAlarms}
+	return change{what: what, set: set, steps: steps, watched: true}
 }
-
-// The emulator that is known to stand behind the real provider doesn't speak CloudWatch's protocol for these.
-const noAlarms = "it needs alarms"
 
 func alarmsNamed(names ...string) []string {
 	var alarms []string
@@ -53,6 +50,13 @@ func alarmsNamed(names ...string) []string {
 	}
 	return alarms
 }
+
+var topicEvents = []string{"cloudwatch/eventRule topic-events", "cloudwatch/eventTarget topic-events"}
+
+// monitoring is what alarmTopicArn creates.
+var monitoring = slices.Concat(topicEvents, []string{"cloudwatch/dashboard dashboard"}, alarmsNamed(
+	"ingress", "egress", "partition-ingress", "partition-egress", "silence", "lag-messages", "lag-seconds",
+))
 
 // everything that has tags.
 var tagged = []string{
@@ -71,18 +75,24 @@ var ofCluster = []string{
 	"iam/policy producer",
 }
 
-// What is named after the cluster, beside the cluster itself and its log group and security groups.
+// The security groups and their rules, which a new name of the cluster leaves as they are.
+var groupsAndRules = []string{
+	"ec2/securityGroup brokers", "ec2/securityGroup collector", "ec2/securityGroup consumer",
+	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
+	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
+}
+
+// What is named after the cluster, and follows its name.
 var namedForCluster = []string{
-	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector",
-	"ec2/securityGroup consumer",
+	"cloudwatch/logGroup broker-logs",
 	"iam/instanceProfile collector", "iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-alpha",
 	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector",
 	"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs",
 	"iam/rolePolicyAttachment collector-producer",
 	"iam/rolePolicyAttachmentsExclusive collector", "msk/serverlessCluster cluster",
-	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
-	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
 }
+
+var allResources = slices.Concat(namedForCluster, groupsAndRules)
 
 func steps(op string, resources ...string) []string {
 	var out []string
@@ -132,7 +142,7 @@ func changesOf(groups []string) []change {
 		{
 			what:     "`aws:region`, and with it `logKmsKeyArn`: changed",
 			set:      map[string]string{"aws:region": "eu-west-1", "logKmsKeyArn": configtest.Unset},
-			steps:    steps("replace", namedForCluster...),
+			steps:    steps("replace", allResources...),
 			embedded: otherProvider,
 		},
 		{
@@ -141,21 +151,9 @@ func changesOf(groups []string) []change {
 			steps: steps("replace", namedForCluster...),
 		},
 		{
-			what: "`vpcId`, and with it `subnetIds`: changed",
-			set:  map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherSubnetA + `","` + otherSubnetB + `"]`},
-			steps: slices.Concat(
-				replaceCluster,
-				steps(
-					"replace",
-					brokers,
-					"ec2/securityGroup collector",
-					"ec2/securityGroup consumer",
-					"vpc/securityGroupEgressRule collector-to-2001:db8::/32",
-					"vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
-					"vpc/securityGroupEgressRule collector-to-brokers",
-					"vpc/securityGroupEgressRule consumer-to-brokers",
-				),
-			),
+			what:  "`vpcId`, and with it `subnetIds`: changed",
+			set:   map[string]string{"vpcId": otherVPC, "subnetIds": `["` + otherSubnetA + `","` + otherSubnetB + `"]`},
+			steps: slices.Concat(replaceCluster, steps("replace", groupsAndRules...)),
 		},
 		{
 			what: "`subnetIds`: one added",
@@ -286,60 +284,28 @@ func changesOf(groups []string) []change {
 			steps: steps("update", "cloudwatch/logGroup broker-logs"),
 		},
 
-		{
-			what: "`alarmTopicArn`: set", set: one("alarmTopicArn", onCall),
-			steps: slices.Concat(
-				steps("create", "cloudwatch/dashboard dashboard"),
-				steps("create", alarmsNamed(
-					"ingress",
-					"egress",
-					"silence",
-					"lag-messages-alpha-a",
-					"lag-seconds-alpha-a",
-					"lag-messages-alpha-b",
-					"lag-seconds-alpha-b",
-					"lag-messages-team-quant",
-					"lag-seconds-team-quant",
-					"lag-messages-team-research",
-					"lag-seconds-team-research",
-				)...),
-			),
-			embedded: noAlarms,
-		},
-
-		watched(
-			"`alarmTopicArn`: removed",
-			one("alarmTopicArn", configtest.Unset),
-			slices.Concat(
-				steps("delete", "cloudwatch/dashboard dashboard"),
-				steps(
-					"delete",
-					alarmsNamed(
-						"ingress",
-						"egress",
-						"silence",
-						"lag-messages-team-quant",
-						"lag-seconds-team-quant",
-					)...),
-			),
-		),
-		watched(
-			"`maxConsumerLag`: changed",
-			one("maxConsumerLag", "5000"),
-			steps("update", alarmsNamed("lag-messages-team-quant")...),
-		),
-		watched(
-			"`maxConsumerLagSeconds`: changed",
-			one("maxConsumerLagSeconds", "30"),
-			steps("update", alarmsNamed("lag-seconds-team-quant")...),
-		),
-		watched(
-			"`quotaAlarmPercent`: changed",
-			one("quotaAlarmPercent", "60"),
-			steps("update", alarmsNamed("ingress", "egress")...),
-		),
+		{what: "`alarmTopicArn`: set", set: one("alarmTopicArn", onCall), steps: steps("create", monitoring...)},
+		watched("`alarmTopicArn`: removed", one("alarmTopicArn", configtest.Unset), steps("delete", monitoring...)),
+		watched("`maxConsumerLag`: changed", one("maxConsumerLag", "5000"),
+			steps("update", alarmsNamed("lag-messages")...)),
+		watched("`maxConsumerLagSeconds`: changed", one("maxConsumerLagSeconds", "30"),
+			steps("update", alarmsNamed("lag-seconds")...)),
+		watched("`quotaAlarmPercent`: changed", one("quotaAlarmPercent", "60"),
+			steps("update", alarmsNamed("ingress", "egress", "partition-ingress", "partition-egress")...)),
 		watched("`silenceMinutes`: changed", one("silenceMinutes", "15"), steps("update", alarmsNamed("silence")...)),
 		watched("`silenceMinutes`: 0", one("silenceMinutes", "0"), steps("delete", alarmsNamed("silence")...)),
+		watched("`feeds`: one added", one("feeds", `{"okx":5}`), steps("create", alarmsNamed("feed-okx")...)),
+		watched("`lagAlarms`: `perGroup`", one("lagAlarms", "perGroup"), slices.Concat(
+			steps("create", alarmsNamed("lag-messages-team-quant", "lag-seconds-team-quant")...),
+			steps("delete", alarmsNamed("lag-messages", "lag-seconds")...))),
+		watched("`topicEvents`: `all`", one("topicEvents", "all"), steps("update", "cloudwatch/eventRule topic-events")),
+		watched("`topicEvents`: `none`", one("topicEvents", "none"), steps("delete", topicEvents...)),
+		watched("`dashboard`: `never`", one("dashboard", "never"), steps("delete", "cloudwatch/dashboard dashboard")),
+		{
+			what:  "`dashboard`: `always`, without `alarmTopicArn`",
+			set:   one("dashboard", "always"),
+			steps: steps("create", "cloudwatch/dashboard dashboard"),
+		},
 
 		{
 			what: "`permissionsBoundary`: the same policy by its ARN",
@@ -395,9 +361,9 @@ func attachTo(t *testing.T) (attach string, cloud *aws.Sandbox) {
 	return attach, cloud
 }
 
-// changeTable deploys the stacks that the table's rows start from: one unprotected, one protected. Where a provider is
-// attached already, it is used in place of the embedded AWS.
-func changeTable(t *testing.T) (open, protected *stack, groups []string) {
+// changeTable deploys the stacks that the table's rows start from: one unprotected, one protected, one with alarms. A
+// provider that is attached already is used in place of the sandbox.
+func changeTable(t *testing.T) (open, protected, alarmed *stack, groups []string) {
 	t.Helper()
 	attach, _ := attachTo(t)
 	deployed := func(config map[string]string) *stack {
@@ -406,8 +372,11 @@ func changeTable(t *testing.T) (open, protected *stack, groups []string) {
 		s.Up(t)
 		return s
 	}
-	neighbour := deployed(configtest.With(map[string]string{"clusterName": "neighbour", "protect": "false"}))
-	out := neighbour.Outputs(t)
+	alarmed = deployed(configtest.With(map[string]string{
+		"clusterName": "neighbour", "protect": "false", "alarmTopicArn": onCall,
+		"consumerGroupNames": `["team-quant"]`,
+	}))
+	out := alarmed.Outputs(t)
 	groups = []string{out["collectorSecurityGroupId"].(string), out["consumerSecurityGroupId"].(string)}
 	open = deployed(changeBase(groups))
 	// The same stack once more: its state is copied, and only then protected.
@@ -418,10 +387,10 @@ func changeTable(t *testing.T) (open, protected *stack, groups []string) {
 	t.Cleanup(func() {
 		if attached() {
 			_ = open.Command(t, "destroy", "--yes").Run()
-			_ = neighbour.Command(t, "destroy", "--yes").Run()
+			_ = alarmed.Command(t, "destroy", "--yes").Run()
 		}
 	})
-	return open, protected, groups
+	return open, protected, alarmed, groups
 }
 
 // edited returns the stack with a changed configuration, in another folder, so that previews of one state run in
@@ -443,11 +412,10 @@ func awsSteps(steps []string) []string {
 
 func TestChanges(t *testing.T) {
 	t.Parallel()
-	open, protected, groups := changeTable(t)
+	open, protected, alarmed, groups := changeTable(t)
 	var mu sync.Mutex
 	agreed := 0
 	rows := changesOf(groups)
-	var alarmed *stack
 	if attached() {
 		rows = slices.DeleteFunc(rows, func(c change) bool {
 			if c.embedded != "" {
@@ -455,12 +423,6 @@ func TestChanges(t *testing.T) {
 			}
 			return c.embedded != ""
 		})
-	} else {
-		alarmed = newStack(t, configtest.With(map[string]string{
-			"protect": "false", "alarmTopicArn": onCall,
-			"consumerGroupNames": `["team-quant"]`,
-		}))
-		alarmed.Up(t)
 	}
 	t.Run("rows", func(t *testing.T) {
 		for _, c := range rows {
@@ -593,8 +555,12 @@ func (c change) inWords() string {
 				parts = append(parts, "updates everything that has tags, in place")
 			case op == "update" && slices.Equal(byOp[op], ofCluster):
 				parts = append(parts, "updates every policy that names the cluster")
-			case op == "replace" && slices.Equal(byOp[op], namedForCluster):
+			case op == "replace" && slices.Equal(byOp[op], allResources):
 				parts = append(parts, "replaces everything")
+			case op == "replace" && slices.Equal(byOp[op], namedForCluster):
+				parts = append(parts, "replaces everything but the security groups, which keep their names")
+			case slices.Equal(byOp[op], monitoring):
+				parts = append(parts, op+"s all alarms, the dashboard and the rule that tells of deleted topics")
 			case n > 4:
 				lost := slices.DeleteFunc(c.loses(), func(r string) bool { return !slices.Contains(byOp[op], r) })
 				parts = append(parts, fmt.Sprintf("%ss %s and %d others", op, inCode(lost), n-len(lost)))

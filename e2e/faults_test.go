@@ -146,11 +146,10 @@ func cut(cases []faultCase) (some []faultCase) {
 }
 
 // needsHand maps a type to the error of the next `up` after the answer to its creation was lost: Pulumi doesn't
-// know the object, and AWS refuses a second one with its name. Other types are upserted, so creating them twice
-// does no harm.
+// know the object, and AWS refuses a second one with its name. Security groups have generated names, so the first one
+// is left over. Other types are upserted, so creating them twice does no harm.
 var needsHand = map[string]string{
 	"aws:cloudwatch/logGroup:LogGroup":                        "ResourceAlreadyExistsException",
-	"aws:ec2/securityGroup:SecurityGroup":                     "InvalidGroup.Duplicate",
 	"aws:iam/instanceProfile:InstanceProfile":                 "EntityAlreadyExists",
 	"aws:iam/policy:Policy":                                   "EntityAlreadyExists",
 	"aws:iam/role:Role":                                       "EntityAlreadyExists",
@@ -184,6 +183,11 @@ func (c faultCase) run(t *testing.T) {
 			s.AWS.Edit(func(world *aws.State) { deleteByHand(world, lost) })
 		}
 	}
+	leftOver := s.lostGroups()
 	s.OK(t, c.deployment.args...)
+	if len(leftOver) > 0 && c.deployment.name != "destroy" {
+		s.finds(t, leftOver)
+	}
+	s.AWS.Edit(func(world *aws.State) { deleteByHand(world, leftOver) })
 	c.deployment.done(t, s, adopted)
 }

@@ -237,7 +237,7 @@ func others(world *aws.State) {
 		},
 	}
 	for id, g := range world.SecurityGroups {
-		if g.Name == "crypto-stream-consumer" {
+		if strings.HasPrefix(g.Name, "crypto-stream-consumer-") {
 			world.Interfaces["eni-0a1b2c3d4e5f60718"] = &aws.Interface{
 				Subnet:         "subnet-0a1b2c3d4e5f6071a",
 				SecurityGroups: []string{id},

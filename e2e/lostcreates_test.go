@@ -18,9 +18,19 @@ import (
 )
 
 // lostCreates returns the creations whose answer was lost, of the types that need manual recovery.
-func (s *stack) lostCreates() (lost []aws.Call) {
+func (s *stack) lostCreates() []aws.Call {
+	return s.lost(func(c aws.Call) bool { return needsHand[c.Type] != "" })
+}
+
+// lostGroups returns the security groups whose creation's answer was lost: they stay beside those that the next
+// deployment creates.
+func (s *stack) lostGroups() []aws.Call {
+	return s.lost(func(c aws.Call) bool { return c.Type == "aws:ec2/securityGroup:SecurityGroup" })
+}
+
+func (s *stack) lost(match func(aws.Call) bool) (lost []aws.Call) {
 	for _, c := range s.AWS.Calls() {
-		if c.Operation == aws.Create && c.Err != "" && c.ID != "" && needsHand[c.Type] != "" {
+		if c.Operation == aws.Create && c.Err != "" && c.ID != "" && match(c) {
 			lost = append(lost, c)
 		}
 	}
@@ -99,12 +109,6 @@ func deleteByHand(world *aws.State, lost []aws.Call) {
 				func(arn string, _ *aws.LogGroup) bool { return strings.HasSuffix(arn, ":"+c.ID) },
 			)
 		case "aws:ec2/securityGroup:SecurityGroup":
-			g := world.SecurityGroups[c.ID]
-			key = "security-group " + g.Region + "/" + g.VPC + "/" + g.Name
-			maps.DeleteFunc(
-				world.Made,
-				func(key string, _ int) bool { return strings.HasPrefix(key, "rule "+c.ID) },
-			)
 			delete(world.SecurityGroups, c.ID)
 		case "aws:iam/instanceProfile:InstanceProfile":
 			key = "instance-profile " + name

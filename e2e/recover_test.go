@@ -188,21 +188,14 @@ func TestRecoverNamesLeftovers(t *testing.T) {
 // TestRecoverALostState takes a whole stack over after its state was lost.
 func TestRecoverALostState(t *testing.T) {
 	t.Parallel()
-	d := newStack(t, configtest.With(nil)).undergo(t, "up", nil, "up", "--yes", "--skip-preview")
-	s := newStackOn(t, d)
+	deployed := newStack(t, configtest.With(nil))
+	deployed.Up(t)
+	was := deployed.AWS.Snapshot()
+	s := &stack{stacktest.Attach(t, deployed.Config, deployed.AWS)}
+	s.OK(t, "stack", "init")
 	out, code := s.recovers(t, "--yes")
 	require.Zero(t, code, out)
 	s.run(t, "pulumi up --yes")
-	assert.Equal(t, d.wantAWS, s.AWS.Snapshot(), "AWS is as it was")
+	assert.Equal(t, was, s.AWS.Snapshot(), "AWS is as it was")
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
-}
-
-// newStackOn returns a stack without a state on the sandbox of a deployed one.
-func newStackOn(t *testing.T, d *deployment) *stack {
-	t.Helper()
-	cloud := aws.New()
-	cloud.Edit(func(world *aws.State) { *world = *d.wantAWS })
-	s := &stack{stacktest.Attach(t, d.config, cloud)}
-	s.OK(t, "stack", "init")
-	return s
 }

@@ -177,6 +177,7 @@ var arnKinds = map[string]struct{ typ, command string }{
 	},
 	"logs log-group":   {"cloudwatch/logGroup", "aws logs delete-log-group --log-group-name %s"},
 	"cloudwatch alarm": {"cloudwatch/metricAlarm", "aws cloudwatch delete-alarms --alarm-names %s"},
+	"events rule":      {"cloudwatch/eventRule", "aws events delete-rule --name %s"},
 	"iam role":         {"iam/role", "aws iam delete-role --role-name %s"},
 	"iam policy":       {"iam/policy", "aws iam delete-policy --policy-arn %s"},
 	"iam instance-profile": {

@@ -166,7 +166,9 @@ func TestDeleteCommand(t *testing.T) {
 			account + "policy/kafka/x",
 		"arn:aws:iam::" + account + "instance-profile/x": "iam/instanceProfile: aws iam delete-instance-profile " +
 			"--instance-profile-name x",
-		"arn:aws:events:ap-south-1:" + account + "rule/x": "events rule: delete it in the console",
+		"arn:aws:events:ap-south-1:" + account + "rule/x": "cloudwatch/eventRule: aws events delete-rule --name x " +
+			"--region ap-south-1",
+		"arn:aws:sqs:ap-south-1:" + account + "x": "sqs x: delete it in the console",
 	} {
 		assert.Equal(t, want, arnKind(arn)+": "+deleteCommand(arn))
 	}

@@ -28,6 +28,11 @@ type Config struct {
 	MaxConsumerLagSeconds int    `json:"maxConsumerLagSeconds"`
 	QuotaAlarmPercent     int    `json:"quotaAlarmPercent"`
 	SilenceMinutes        int    `json:"silenceMinutes"`
+	LagAlarms             string `json:"lagAlarms"`
+	TopicEvents           string `json:"topicEvents"`
+	Dashboard             string `json:"dashboard"`
+
+	Feeds map[string]int `json:"feeds"` // minutes of silence before an alarm, by feed
 
 	Tags                map[string]string `json:"tags"`
 	AccessScope         string            `json:"accessScope"`
@@ -48,9 +53,37 @@ func Default() Config {
 		MaxConsumerLagSeconds: 120,
 		QuotaAlarmPercent:     80,
 		SilenceMinutes:        5,
+		LagAlarms:             AllGroups,
+		TopicEvents:           DeletedTopics,
+		Dashboard:             DashboardWithAlarms,
 		PermissionsBoundary:   "MSK-Permission-Boundary",
 		Protect:               true,
 	}
+}
+
+// The values of lagAlarms.
+const (
+	AllGroups = "all"      // one alarm over all groups for each measure of lag
+	PerGroup  = "perGroup" // one for each configured group
+)
+
+// The values of topicEvents: what happens to topics that the alarm topic is told of.
+const (
+	DeletedTopics  = "deleted"
+	AllTopicEvents = "all"
+	NoTopicEvents  = "none"
+)
+
+// The values of dashboard.
+const (
+	DashboardWithAlarms = "withAlarms" // if there is an alarmTopicArn
+	DashboardAlways     = "always"
+	DashboardNever      = "never"
+)
+
+// HasDashboard reports whether the stack has a dashboard.
+func (c Config) HasDashboard() bool {
+	return c.Dashboard == DashboardAlways || c.Dashboard == DashboardWithAlarms && c.AlarmTopicARN != ""
 }
 
 // AccessScopeTag is the tag on every resource that the organisation's ABAC policies match.

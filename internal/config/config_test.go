@@ -127,12 +127,21 @@ func TestConfigWarnsOfGroupsWithoutLag(t *testing.T) {
 	assert.Contains(t, cfg.Warnings()[0], `consumerGroupNames: "team:quant"`)
 }
 
-func TestConfigIgnoresOtherNamespaces(t *testing.T) {
+func TestConfigWarnsOfRegionsWithoutServerless(t *testing.T) {
 	t.Parallel()
-	_, err := Parse(
-		project.Name,
-		configtest.With(map[string]string{"pulumi:disable-default-providers": `["*"]`, "other:key": "x"}),
-	)
+	for region, want := range map[string]int{"ap-south-1": 0, "eu-west-3": 0, "eu-south-1": 1, "cn-north-1": 1} {
+		cfg, err := Parse(project.Name, configtest.With(map[string]string{"aws:region": region}))
+		require.NoError(t, err)
+		require.Len(t, cfg.Warnings(), want, region)
+		if want > 0 {
+			assert.Contains(t, cfg.Warnings()[0], `aws:region: "`+region+`"`)
+		}
+	}
+}
+
+func TestConfigLeavesPulumisNamespace(t *testing.T) {
+	t.Parallel()
+	_, err := Parse(project.Name, configtest.With(map[string]string{"pulumi:disable-default-providers": `["*"]`}))
 	assert.NoError(t, err)
 }
 
@@ -160,6 +169,13 @@ func TestAlarmSettingsAccepted(t *testing.T) {
 		{"quotaAlarmPercent", "99"},
 		{"silenceMinutes", "0"},
 		{"silenceMinutes", "180"},
+		{"lagAlarms", "perGroup"},
+		{"topicEvents", "all"},
+		{"topicEvents", "none"},
+		{"dashboard", "always"},
+		{"dashboard", "never"},
+		{"feeds", `{"binance-spot":1,"okx.perp_2":1440}`},
+		{"feeds", `{"` + strings.Repeat("f", 64) + `":2}`},
 	} {
 		_, err := Parse(project.Name, configtest.With(map[string]string{c.key: c.value}))
 		assert.NoError(t, err, "%s: %s", c.key, c.value)

@@ -2,7 +2,9 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"reflect"
@@ -15,14 +17,19 @@ import (
 // Load reads and checks the configuration of a stack of the project. Its error is a Problems with everything that
 // can be found without asking AWS. get returns one setting by its full key; it is used if the CLI didn't pass the
 // whole configuration, misspelt keys included, in PULUMI_CONFIG: an inline program (Automation API) has only what
-// it asks for.
-func Load(project string, get func(key string) (string, bool)) (Config, error) {
+// it asks for. stackFile is the path of the stack's YAML file, whose values must be written as YAML reads them; there
+// is none if the CLI reads another file.
+func Load(project, stackFile string, get func(key string) (string, bool)) (Config, error) {
 	values := map[string]string{}
 	if all, ok := os.LookupEnv("PULUMI_CONFIG"); ok {
 		if err := json.Unmarshal([]byte(all), &values); err != nil {
 			return Config{}, fmt.Errorf("reading PULUMI_CONFIG: %w", err)
 		}
-		return Parse(project, values)
+		file, err := os.ReadFile(stackFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Config{}, err
+		}
+		return parse(project, values, unquoted(project, file))
 	}
 	for _, key := range Keys(project) {
 		if v, ok := get(key); ok {
@@ -53,8 +60,13 @@ func fullKey(project string, f reflect.StructField) string {
 // Problems. A key that is not a setting is a problem in the project's namespace, and in the provider's, of which
 // only the region is read.
 func Parse(project string, values map[string]string) (Config, error) {
+	return parse(project, values, nil)
+}
+
+// parse does what Parse does, and adds its problems to those that were found before.
+func parse(project string, values map[string]string, found Problems) (Config, error) {
 	cfg := Default()
-	ps := unknownKeys(project, values)
+	ps := append(found, unknownKeys(project, values)...)
 	for f, v := range reflect.ValueOf(&cfg).Elem().Fields() {
 		if raw, ok := values[fullKey(project, f)]; ok {
 			decodeSetting(&ps, f.Tag.Get("json"), raw, v.Addr().Interface())
@@ -94,6 +106,14 @@ func unknownKeys(project string, values map[string]string) Problems {
 				values[key],
 				"has no effect: of the provider's settings only aws:region is read; use this program's "+
 					"settings or the AWS_* environment variables",
+			)
+		case key != UnreviewedKey && !strings.HasPrefix(key, "pulumi:"):
+			ps.Add(
+				key,
+				values[key],
+				"has no effect: nothing reads this namespace%s; `pulumi config rm %s` removes it",
+				didYouMeanIn(project, key),
+				key,
 			)
 		}
 	}
@@ -181,6 +201,8 @@ func kind(of any) string {
 		return "a whole number"
 	case *[]string:
 		return "a list of strings (quote numbers)"
+	case *map[string]int:
+		return "a map from names to whole numbers"
 	case *map[string]string:
 		return "a map of strings to strings (quote numbers and booleans)"
 	}
@@ -197,6 +219,15 @@ func holdsNull(v any) bool {
 		return slices.ContainsFunc(slices.Collect(maps.Values(v)), holdsNull)
 	}
 	return false
+}
+
+// didYouMeanIn returns a hint at the setting whose key follows a misspelt namespace, or nothing if there is none.
+func didYouMeanIn(project, key string) string {
+	_, short, _ := strings.Cut(key, ":")
+	if slices.Contains(Keys(project), project+":"+short) {
+		return fmt.Sprintf(" (did you mean %s:%s?)", project, short)
+	}
+	return didYouMean(short)
 }
 
 // didYouMean returns a hint at the setting with the most similar name, or nothing if none is similar.

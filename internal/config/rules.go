@@ -42,6 +42,11 @@ var (
 		regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,39}$`),
 		"a team's name must be 1 to 40 letters, digits and hyphens, and must start with a letter or digit",
 	}
+	// The feed's name is a dimension of its metric, and ends the name of its alarm.
+	feedRule = rule{
+		regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`),
+		"a feed's name must be 1 to 64 of a-z A-Z 0-9 . _ - and must start with a letter or digit",
+	}
 	accountRule = rule{regexp.MustCompile(`^[0-9]{12}$`), "must be the account's 12 digits, in quotes"}
 	// CloudWatch Logs API, AssociateKmsKey: an alias is not accepted.
 	kmsKeyRule = rule{

@@ -18,6 +18,7 @@ func (c Config) Validate() Problems {
 	c.validateClients(&ps)
 	c.validateLogging(&ps)
 	c.validateAlarms(&ps)
+	c.validateAlarmChoices(&ps)
 	c.validateTags(&ps)
 	c.validateIdentity(&ps)
 	return ps
@@ -152,6 +153,24 @@ func (c Config) validateAlarms(ps *Problems) {
 	}
 }
 
+func (c Config) validateAlarmChoices(ps *Problems) {
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			ps.Add(key, value, "must be one of %s", strings.Join(allowed, ", "))
+		}
+	}
+	oneOf("lagAlarms", c.LagAlarms, AllGroups, PerGroup)
+	oneOf("topicEvents", c.TopicEvents, DeletedTopics, AllTopicEvents, NoTopicEvents)
+	oneOf("dashboard", c.Dashboard, DashboardWithAlarms, DashboardAlways, DashboardNever)
+	for _, feed := range slices.Sorted(maps.Keys(c.Feeds)) {
+		ps.match("feeds", feed, feedRule)
+		// An alarm with periods of a minute evaluates at most a day (CloudWatch API, PutMetricAlarm: EvaluationPeriods).
+		if minutes := c.Feeds[feed]; minutes < 1 || minutes > 1440 {
+			ps.Add("feeds."+feed, minutes, "must be 1 to 1440 minutes without a message before an alarm")
+		}
+	}
+}
+
 // A resource has at most 50 tags (AWS tagging limits); the program adds two.
 const maxTags = 50 - 2
 
@@ -191,9 +210,17 @@ func (c Config) validateIdentity(ps *Problems) {
 	ps.matchAll("allowedAccountIds", c.AllowedAccountIDs, accountRule)
 }
 
-// Warnings returns what is legal and has a price.
+// regions are the regions that have MSK Serverless (MSK guide, "MSK Serverless").
+var regions = strings.Fields("us-east-1 us-east-2 us-west-2 ca-central-1 ap-south-1 ap-southeast-1 ap-southeast-2 " +
+	"ap-northeast-1 ap-northeast-2 eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3")
+
+// Warnings returns what is legal and has a price, or may not work.
 func (c Config) Warnings() []string {
 	var warnings []string
+	if !slices.Contains(regions, c.Region) {
+		warnings = append(warnings, fmt.Sprintf("aws:region: %q: MSK Serverless wasn't offered there when this program was "+
+			"written; if it still isn't, creating the cluster fails after the security groups were created", c.Region))
+	}
 	for _, client := range c.Clients() {
 		for _, group := range client.Groups.Names {
 			if !HasLag(group) {

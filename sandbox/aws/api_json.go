@@ -62,6 +62,9 @@ func getResources(r *request, in object) (any, error) {
 	for arn, a := range r.state.Alarms {
 		add(arn, a.Tags)
 	}
+	for arn, e := range r.state.EventRules {
+		add(arn, e.Tags)
+	}
 	for id, g := range r.state.SecurityGroups {
 		if g.Region != r.provider.region {
 			continue

@@ -109,6 +109,20 @@ func TestDrift(t *testing.T) {
 				}
 			}, keys("threshold"),
 		},
+		"a rule disabled": {
+			eventRuleToken, nil, func(s *State, _ string) {
+				s.EventRules["arn:aws:events:ap-south-1:123456789012:rule/e"].State = "DISABLED"
+			}, keys("state"),
+		},
+		"a target's address": {
+			targetToken, nil, func(s *State, _ string) {
+				for _, rule := range s.EventRules {
+					for _, settings := range rule.Targets {
+						settings["arn"] = "arn:aws:sns:ap-south-1:123456789012:other"
+					}
+				}
+			}, keys("arn"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,8 @@ const (
 	logGroupToken   = "aws:cloudwatch/logGroup:LogGroup"
 	dashboardToken  = "aws:cloudwatch/dashboard:Dashboard"
 	alarmToken      = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	eventRuleToken  = "aws:cloudwatch/eventRule:EventRule"
+	targetToken     = "aws:cloudwatch/eventTarget:EventTarget"
 	roleToken       = "aws:iam/role:Role"
 	profileToken    = "aws:iam/instanceProfile:InstanceProfile"
 	policyToken     = "aws:iam/policy:Policy"
@@ -185,6 +187,7 @@ func samples(e engine) map[string]object {
 	group := e.create(groupToken, "sample", object{"name": "sample", "vpcId": theVPC}).id
 	role := e.create(roleToken, "sample", object{"name": "sample", "assumeRolePolicy": trust}).id
 	policy := e.create(policyToken, "sample", object{"name": "sample", "policy": readOnly}).id
+	rule := e.create(eventRuleToken, "sample", object{"name": "sample", "eventPattern": `{"source":["a"]}`}).id
 	return map[string]object{
 		clusterToken: clusterInputs(group),
 		groupToken: {
@@ -206,6 +209,11 @@ func samples(e engine) map[string]object {
 			"metricQueries": []any{map[string]any{
 				"id": "q", "expression": "SELECT SUM(X) FROM SCHEMA(\"AWS/Kafka\", Topic)", "period": 60, "returnData": true,
 			}},
+		},
+		eventRuleToken: {"name": "e", "description": "d", "eventPattern": `{"source": ["aws.kafka-cluster"], "detail": {"a": ["b"]}}`},
+		targetToken: {
+			"rule": rule, "targetId": "t", "arn": "arn:aws:sns:ap-south-1:123456789012:alarms",
+			"inputTransformer": map[string]any{"inputPaths": map[string]any{"a": "$.detail"}, "inputTemplate": `"<a>"`},
 		},
 		roleToken: {
 			"name": "r", "assumeRolePolicy": trust, "permissionsBoundary": boundary, "description": "d",

@@ -39,6 +39,8 @@ var resourceTypes = map[string]*resourceType{
 	"aws:cloudwatch/logGroup:LogGroup":                                      logGroupType,
 	"aws:cloudwatch/dashboard:Dashboard":                                    dashboardType,
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                                alarmType,
+	"aws:cloudwatch/eventRule:EventRule":                                    eventRuleType,
+	"aws:cloudwatch/eventTarget:EventTarget":                                eventTargetType,
 	"aws:iam/role:Role":                                                     roleType,
 	"aws:iam/instanceProfile:InstanceProfile":                               profileType,
 	"aws:iam/policy:Policy":                                                 policyType,

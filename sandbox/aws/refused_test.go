@@ -149,6 +149,12 @@ func TestRefused(t *testing.T) {
 		{alarmToken, with(in[alarmToken], "metricQueries",
 			[]any{map[string]any{"id": "q", "expression": "SELECT 1", "returnData": true}}), "needs a period"},
 		{alarmToken, with(in[alarmToken], "name", "n", "datapointsToAlarm", 4), "ValidationError: DatapointsToAlarm"},
+		{eventRuleToken, object{"eventPattern": `{"source":"a"}`}, "InvalidEventPatternException"},
+		{eventRuleToken, object{"eventPattern": `{}`}, "InvalidEventPatternException"},
+		{eventRuleToken, object{"name": "a b", "eventPattern": `{"source":["a"]}`}, "name: must be 1 to 64"},
+		{eventRuleToken, object{}, "eventPattern: is required"},
+		{targetToken, with(in[targetToken], "rule", "nope"), "ResourceNotFoundException: Rule nope does not exist"},
+		{targetToken, with(in[targetToken], "roleArn", boundary), "roleArn: unknown property"},
 	} {
 		_, err := e.tryCreate(c.typ, "bad", c.in)
 		require.ErrorContains(t, err, c.want)

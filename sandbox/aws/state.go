@@ -22,6 +22,7 @@ type State struct {
 	InstanceProfiles map[string]*InstanceProfile `json:"instanceProfiles"` // by name
 	Dashboards       map[string]*Dashboard       `json:"dashboards"`       // by name
 	Alarms           map[string]*Alarm           `json:"alarms"`           // by ARN
+	EventRules       map[string]*EventRule       `json:"eventRules"`       // by ARN
 
 	// Made counts the objects made so far under each name, so that a new one gets a new id, and the same id in every
 	// run.

@@ -86,9 +86,15 @@ func TestEveryType(t *testing.T) {
 
 // omitted are properties of the SDK that the sandbox refuses.
 var omitted = map[string][]string{
-	egressToken:   {"prefixListId"},
-	logGroupToken: {"skipDestroy"},
-	roleToken:     {"managedPolicyArns"},
+	egressToken:    {"prefixListId"},
+	logGroupToken:  {"skipDestroy"},
+	roleToken:      {"managedPolicyArns"},
+	eventRuleToken: {"isEnabled", "roleArn", "scheduleExpression"},
+	targetToken: {
+		"appsyncTarget", "batchTarget", "deadLetterConfig", "ecsTarget", "httpTarget", "input", "inputPath",
+		"kinesisTarget", "redshiftTarget", "retryPolicy", "roleArn", "runCommandTargets", "sagemakerPipelineTarget",
+		"sqsTarget",
+	},
 }
 
 // TestSDKNames: the names of inputs and outputs are those of the SDK's structs.
@@ -101,6 +107,8 @@ func TestSDKNames(t *testing.T) {
 		egressToken:     {vpc.SecurityGroupEgressRuleArgs{}, vpc.SecurityGroupEgressRule{}},
 		dashboardToken:  {cloudwatch.DashboardArgs{}, cloudwatch.Dashboard{}},
 		alarmToken:      {cloudwatch.MetricAlarmArgs{}, cloudwatch.MetricAlarm{}},
+		eventRuleToken:  {cloudwatch.EventRuleArgs{}, cloudwatch.EventRule{}},
+		targetToken:     {cloudwatch.EventTargetArgs{}, cloudwatch.EventTarget{}},
 		roleToken:       {iam.RoleArgs{}, iam.Role{}},
 		profileToken:    {iam.InstanceProfileArgs{}, iam.InstanceProfile{}},
 		policyToken:     {iam.PolicyArgs{}, iam.Policy{}},
