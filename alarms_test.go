@@ -87,7 +87,7 @@ func TestAlarmsPerGroup(t *testing.T) {
 	got := evaluated(t, alarmed(map[string]string{
 		"lagAlarms":          "perGroup",
 		"consumerGroupNames": `["a","b:c"]`,
-		"consumerTeams":      `{"quant":{"topicPrefixes":["exchg."],"groupNames":["q/1"]}}`,
+		"clients":            `{"quant":{"reads":["exchg."],"groups":["q/1"]}}`,
 	}))
 	of := func(name, metric, group string, threshold float64) alarm {
 		query := `SELECT MAX(` + metric + `)` + ofGroups + ` AND "Consumer Group" = '` + group + `'`

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"msk-serverless/internal/compact"
 	"msk-serverless/internal/config"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/project"
@@ -16,22 +15,17 @@ import (
 // `make bench` runs these and writes their medians down; for benchstat: go test -run '^$' -bench . -count 10 .
 // >new.txt
 
-var teamCounts = []int{1, 10, 50, 200}
+var clientCounts = []int{1, 10, 50, 200}
 
-// withTeams returns the valid configuration with n teams, each with a topic prefix and a consumer group.
-func withTeams(n int) map[string]string {
-	teams := map[string]config.Team{}
-	for i := range n {
-		name := fmt.Sprintf("team-%03d", i)
-		teams[name] = config.Team{TopicPrefixes: []string{name + "."}, GroupNames: []string{name}}
-	}
-	return configtest.With(map[string]string{"consumerTeams": compact.JSON(teams)})
+// withClients returns the valid configuration with n clients of mixed kinds.
+func withClients(n int) map[string]string {
+	return configtest.With(map[string]string{"clients": configtest.MixedClients(n)})
 }
 
 func BenchmarkConfig(b *testing.B) {
-	for _, n := range teamCounts {
-		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
-			values := withTeams(n)
+	for _, n := range clientCounts {
+		b.Run(fmt.Sprint("clients=", n), func(b *testing.B) {
+			values := withClients(n)
 			b.ReportAllocs()
 			for b.Loop() {
 				_, err := config.Parse(project.Name, values)
@@ -42,9 +36,9 @@ func BenchmarkConfig(b *testing.B) {
 }
 
 func BenchmarkPolicies(b *testing.B) {
-	for _, n := range teamCounts {
-		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
-			cfg, err := config.Parse(project.Name, withTeams(n))
+	for _, n := range clientCounts {
+		b.Run(fmt.Sprint("clients=", n), func(b *testing.B) {
+			cfg, err := config.Parse(project.Name, withClients(n))
 			require.NoError(b, err)
 			acct := account{ID: "123456789012", Partition: "aws"}
 			b.ReportAllocs()
@@ -59,9 +53,9 @@ func BenchmarkPolicies(b *testing.B) {
 
 // BenchmarkProgram measures the whole program, with mocks for the engine.
 func BenchmarkProgram(b *testing.B) {
-	for _, n := range teamCounts {
-		b.Run(fmt.Sprint("teams=", n), func(b *testing.B) {
-			config := withTeams(n)
+	for _, n := range clientCounts {
+		b.Run(fmt.Sprint("clients=", n), func(b *testing.B) {
+			config := withClients(n)
 			b.ReportAllocs()
 			for b.Loop() {
 				m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}

@@ -35,14 +35,14 @@ func TestPolicyDocuments(t *testing.T) {
 		want string
 	}{
 		{
-			"trust", ec2Trust(), `{"Version":"2012-10-17","Statement":[
+			"trust", trustPolicy(config.RunsOn{EC2: true}, "ap-south-1", account{}), `{"Version":"2012-10-17","Statement":[
 			{
 				"Sid":"Instances", "Effect":"Allow", "Principal":{"Service":"ec2.amazonaws.com"},
 				"Action":["sts:AssumeRole"]}]}`,
 		},
 		{"control plane", controlPlanePolicy("cn-north-1").document(string(cluster)), `{"Version":"2012-10-17",
 			 "Statement":[
-			{"Sid":"DescribeCluster","Effect":"Allow","Action":["kafka:DescribeCluster","kafka:DescribeClusterV2"],
+			{"Sid":"DescribeCluster","Effect":"Allow","Action":["kafka:DescribeClusterV2"],
 			 "Resource":["arn:aws-cn:kafka:cn-north-1:123456789012:cluster/md/1a2b-s1"]},
 			{"Sid":"FindBrokers","Effect":"Allow","Action":["kafka:GetBootstrapBrokers"],"Resource":["*"],
 			 "Condition":{"StringEquals":{"aws:RequestedRegion":"cn-north-1"}}}]}`},
@@ -174,7 +174,7 @@ func TestPolicySizeLimitIsExact(t *testing.T) {
 	assert.ErrorContains(t, err, "about 1 characters")
 }
 
-func TestTeamsPolicySizes(t *testing.T) {
+func TestClientsPolicySizes(t *testing.T) {
 	t.Parallel()
 	acct := account{ID: "123456789012", Partition: "aws"}
 	names := func(n int, format string) []string {
@@ -182,46 +182,48 @@ func TestTeamsPolicySizes(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(configtest.ListOf(n, format)), &list))
 		return list
 	}
-	team := func(prefixes, groups []string) config.Team {
-		return config.Team{TopicPrefixes: prefixes, GroupNames: groups}
+	reads := func(prefixes, groups []string) config.ClientSettings {
+		return config.ClientSettings{Reads: prefixes, Groups: groups}
 	}
 	long := func(letter string, n int) []string { return names(60, strings.Repeat(letter, n)+"%02d.") }
-	good := team([]string{"a."}, []string{"g"})
+	good := reads([]string{"a."}, []string{"g"})
 	for _, c := range []struct {
-		name  string
-		teams map[string]config.Team
-		want  []string // keys, and the policy that is too large
+		name    string
+		clients map[string]config.ClientSettings
+		want    []string // keys, and the policy that is too large
 	}{
-		{"fits", map[string]config.Team{"a": good}, nil},
+		{"fits", map[string]config.ClientSettings{"a": good}, nil},
 		{
-			"one team's groups",
-			map[string]config.Team{"a": good, "b": team([]string{"b."}, long("g", 100))},
-			[]string{"consumerTeams.b.groupNames consumer-b"},
+			"one client's groups",
+			map[string]config.ClientSettings{"a": good, "b": reads([]string{"b."}, long("g", 100))},
+			[]string{"clients.b.groups consumer-b"},
 		},
 		{
-			"one team's prefixes",
-			map[string]config.Team{"a": good, "b": team(long("p", 100), []string{"h"})},
-			[]string{"consumerTeams.b.topicPrefixes consumer-b"},
+			"one client's prefixes",
+			map[string]config.ClientSettings{"a": good, "b": reads(long("p", 100), []string{"h"})},
+			[]string{"clients.b.reads consumer-b"},
 		},
 		{
-			"two teams",
-			map[string]config.Team{"a": team([]string{"a."}, long("g", 90)), "b": team([]string{"b."}, long("h", 100))},
-			[]string{"consumerTeams.a.groupNames consumer-a", "consumerTeams.b.groupNames consumer-b"},
+			"two clients",
+			map[string]config.ClientSettings{
+				"a": reads([]string{"a."}, long("g", 90)), "b": reads([]string{"b."}, long("h", 100)),
+			},
+			[]string{"clients.a.groups consumer-a", "clients.b.groups consumer-b"},
 		},
 		{
 			"prefixes that others cover",
-			map[string]config.Team{"a": team(append(names(40, "exchg.%d."), "exchg."), []string{"g"})},
+			map[string]config.ClientSettings{"a": reads(append(names(40, "exchg.%d."), "exchg."), []string{"g"})},
 			nil,
 		},
 		{
-			"more of them than the team's own policy takes",
-			map[string]config.Team{"a": team(append(names(60, "exchg.%d."), "exchg."), []string{"g"})},
-			[]string{"consumerTeams.a.topicPrefixes consumer-a"},
+			"more of them than the client's own policy can hold",
+			map[string]config.ClientSettings{"a": reads(append(names(60, "exchg.%d."), "exchg."), []string{"g"})},
+			[]string{"clients.a.reads consumer-a"},
 		},
 	} {
 		cfg, err := config.Parse(project.Name, configtest.Valid())
 		require.NoError(t, err)
-		cfg.ConsumerTeams = c.teams
+		cfg.ClientSettings = c.clients
 		require.Empty(t, cfg.Validate())
 		var ps config.Problems
 		verifyPolicySizes(cfg, acct, &ps)
@@ -242,7 +244,7 @@ func TestOperatorPolicyDocument(t *testing.T) {
 		ProducerTopicPrefixes: []string{"trades.", "exchg.okx.", "exchg."},
 		ConsumerTopicPrefixes: []string{"trades.", "exchg"},
 		ConsumerGroupNames:    []string{"b"},
-		ConsumerTeams:         map[string]config.Team{"x": {GroupNames: []string{"a", "b"}}},
+		ClientSettings:        map[string]config.ClientSettings{"x": {Groups: []string{"a", "b"}}},
 	}
 	policies := operatorPolicies(cfg, cluster)
 	require.Len(t, policies, 1)

@@ -1,6 +1,6 @@
 // Command msk-serverless is the Pulumi program of a Kafka platform for market data on Amazon MSK Serverless: the
 // cluster, the security groups around it, a log group, and least-privilege IAM for the collectors that produce and
-// the teams that consume.
+// everything that consumes.
 package main
 
 import (
@@ -43,6 +43,9 @@ func deploy(ctx *pulumi.Context) error {
 	}
 	logs, err := newLogging(ctx, cfg, provider, cluster)
 	if err != nil {
+		return err
+	}
+	if err := newClusterPolicy(ctx, cfg, provider, cluster); err != nil {
 		return err
 	}
 	access, err := newAccess(ctx, cfg, provider, account, cluster, logs)

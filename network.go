@@ -18,6 +18,7 @@ const kafkaPort = 9098
 // network holds the security groups of the platform.
 type network struct {
 	Brokers, Collector, Consumer *ec2.SecurityGroup
+	FurtherBrokers               map[string]*ec2.SecurityGroup // by VPC
 }
 
 // newNetwork declares the security groups of brokers, collectors and consumers, and what they let through.
@@ -34,6 +35,18 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 			Egress:      egress,
 		}, append(opts, pulumi.Provider(provider))...)
 	}
+	brokers := func(name string, vpcID pulumi.StringInput, clients pulumi.StringArrayInput) (*ec2.SecurityGroup, error) {
+		return group(name, "Brokers of MSK Serverless", vpcID, brokersIngress(cfg, clients),
+			ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
+				Description:    pulumi.String("All traffic"),
+				Protocol:       pulumi.String("-1"),
+				FromPort:       pulumi.Int(0),
+				ToPort:         pulumi.Int(0),
+				CidrBlocks:     pulumi.StringArray{pulumi.String("0.0.0.0/0")},
+				Ipv6CidrBlocks: pulumi.StringArray{pulumi.String("::/0")},
+			}},
+			pulumi.Protect(cfg.Protect))
+	}
 
 	collector, err := group("collector", "Collectors: EC2 instances that produce to the brokers",
 		pulumi.String(cfg.VPCID), nil, nil)
@@ -46,37 +59,23 @@ func newNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) 
 	if err != nil {
 		return network{}, err
 	}
-
-	// Inline rules are exclusive: a rule that somebody adds by hand shows as drift and is removed.
 	clients := pulumi.All(collector.ID(), consumer.ID()).ApplyT(func(own []any) ([]string, error) {
 		return admitted(string(own[0].(pulumi.ID)), string(own[1].(pulumi.ID)), cfg.ClientSecurityGroupIDs)
 	}).(pulumi.StringArrayOutput)
-	brokers, err := group("brokers", "Brokers of MSK Serverless", collector.VpcId,
-		ec2.SecurityGroupIngressArray{
-			ec2.SecurityGroupIngressArgs{
-				Description: pulumi.String(
-					"Kafka (SASL/IAM over TLS) from collectors, consumers and further clients",
-				),
-				Protocol:       pulumi.String("tcp"),
-				FromPort:       pulumi.Int(kafkaPort),
-				ToPort:         pulumi.Int(kafkaPort),
-				SecurityGroups: clients,
-			},
-		},
-		ec2.SecurityGroupEgressArray{ec2.SecurityGroupEgressArgs{
-			Description:    pulumi.String("All traffic"),
-			Protocol:       pulumi.String("-1"),
-			FromPort:       pulumi.Int(0),
-			ToPort:         pulumi.Int(0),
-			CidrBlocks:     pulumi.StringArray{pulumi.String("0.0.0.0/0")},
-			Ipv6CidrBlocks: pulumi.StringArray{pulumi.String("::/0")},
-		}},
-		pulumi.Protect(cfg.Protect))
-	if err != nil {
+	n := network{Collector: collector, Consumer: consumer, FurtherBrokers: map[string]*ec2.SecurityGroup{}}
+	if n.Brokers, err = brokers("brokers", collector.VpcId, clients); err != nil {
 		return network{}, err
 	}
-
-	n := network{Brokers: brokers, Collector: collector, Consumer: consumer}
+	for _, v := range cfg.VPCs()[1:] {
+		var clients pulumi.StringArrayInput // nil if the VPC's clients are admitted by their addresses alone
+		if len(v.ClientSGs.Names) > 0 {
+			clients = pulumi.ToStringArray(slices.Sorted(slices.Values(v.ClientSGs.Names)))
+		}
+		n.FurtherBrokers[v.ID], err = brokers("brokers-"+v.ID, pulumi.String(v.ID), clients)
+		if err != nil {
+			return network{}, err
+		}
+	}
 	return n, n.allowEgress(ctx, cfg, provider)
 }
 
@@ -92,6 +91,64 @@ func admitted(collector, consumer string, configured []string) ([]string, error)
 		ids = append(ids, id)
 	}
 	return ids, ps.Err()
+}
+
+// brokersIngress returns the inbound rules of a brokers' group. Inline rules are exclusive: a rule that somebody adds by
+// hand shows as drift and is removed.
+func brokersIngress(cfg config.Config, clients pulumi.StringArrayInput) ec2.SecurityGroupIngressArray {
+	kafka := func(description string) ec2.SecurityGroupIngressArgs {
+		return ec2.SecurityGroupIngressArgs{
+			Description: pulumi.String("Kafka (SASL/IAM over TLS) from " + description),
+			Protocol:    pulumi.String("tcp"),
+			FromPort:    pulumi.Int(kafkaPort),
+			ToPort:      pulumi.Int(kafkaPort),
+		}
+	}
+	var ingress ec2.SecurityGroupIngressArray
+	if clients != nil {
+		rule := kafka("collectors, consumers and further clients")
+		rule.SecurityGroups = clients
+		ingress = append(ingress, rule)
+	}
+	if len(cfg.ClientCIDRs) > 0 {
+		rule := kafka("further networks")
+		v4, v6 := pulumi.StringArray{}, pulumi.StringArray{}
+		for _, cidr := range slices.Sorted(slices.Values(cfg.ClientCIDRs)) {
+			if strings.Contains(cidr, ":") {
+				v6 = append(v6, pulumi.String(cidr))
+			} else {
+				v4 = append(v4, pulumi.String(cidr))
+			}
+		}
+		if len(v4) > 0 {
+			rule.CidrBlocks = v4
+		}
+		if len(v6) > 0 {
+			rule.Ipv6CidrBlocks = v6
+		}
+		ingress = append(ingress, rule)
+	}
+	if slices.ContainsFunc(cfg.Clients(), config.Client.OnLambda) {
+		// An event source has the brokers' own group (Lambda guide, "Configuring your Amazon MSK cluster and Amazon VPC
+		// network for Lambda").
+		rule := kafka("event sources of Lambda functions")
+		rule.Self = pulumi.Bool(true)
+		ingress = append(ingress, rule)
+	}
+	return ingress
+}
+
+// groupOf returns the security group for what a client runs on. A client that writes needs the way out to its sources
+// that collectors have. A Lambda event source is given the brokers' group, whatever else is configured (Lambda guide,
+// "Creating a Lambda event source mapping for an Amazon MSK event source").
+func (n network) groupOf(c config.Client) *ec2.SecurityGroup {
+	switch {
+	case c.OnLambda() && len(c.RunsOn.Kinds()) == 1:
+		return n.Brokers
+	case len(c.Writes.Names) > 0:
+		return n.Collector
+	}
+	return n.Consumer
 }
 
 // allowEgress lets collectors and consumers connect to the brokers, and collectors to the exchanges. The provider

@@ -23,48 +23,69 @@ func export(
 	ctx.Export("clusterArn", cluster.Arn)
 	ctx.Export("clusterUuid", cluster.ClusterUuid)
 	ctx.Export("brokerSecurityGroupId", n.Brokers.ID())
+	if len(n.FurtherBrokers) > 0 {
+		further := pulumi.StringMap{}
+		for vpc, group := range n.FurtherBrokers {
+			further[vpc] = group.ID()
+		}
+		ctx.Export("furtherBrokerSecurityGroupIds", further)
+	}
 	ctx.Export("collectorSecurityGroupId", n.Collector.ID())
 	ctx.Export("consumerSecurityGroupId", n.Consumer.ID())
-	ctx.Export("collectorInstanceProfileName", a.Profile.Name)
-	ctx.Export("collectorRoleArn", a.Collector.Arn)
 	ctx.Export("brokerLogGroupName", logs.Name)
-	exportClients(ctx, a.Clients)
+	exportClients(ctx, n, a.Clients)
 	operators := pulumi.StringArray{}
 	for _, policy := range a.Operators {
 		operators = append(operators, policy.Arn)
 	}
 	ctx.Export("operatorPolicyArn", operators[0])
 	ctx.Export("operatorPolicyArns", operators)
+	if a.Observers != nil {
+		ctx.Export("observerPolicyArn", a.Observers.Arn)
+	}
 	if d.URL != "" {
 		ctx.Export("dashboardUrl", pulumi.String(d.URL))
 	}
 }
 
-// exportClients sets the clients' policies, and what they may write and read as it is deployed: the configuration
-// may be ahead of that.
-func exportClients(ctx *pulumi.Context, clients []client) {
+// exportClients sets the clients' policies, roles and instance profiles, and what they may write and read as it is
+// deployed: the configuration may be ahead of that.
+func exportClients(ctx *pulumi.Context, n network, clients []client) {
 	shared := config.Client{}
-	teamPolicies, teams := pulumi.StringMap{}, pulumi.Map{}
+	policies, roles, profiles, deployed := pulumi.StringMap{}, pulumi.StringMap{}, pulumi.StringMap{}, pulumi.Map{}
 	for _, c := range clients {
 		switch c.Name {
 		case config.Collectors:
 			ctx.Export("producerPolicyArn", c.Policy.Arn)
 			ctx.Export("producerTopicPrefixes", pulumi.ToStringArray(c.Writes.Names))
+			ctx.Export("collectorInstanceProfileName", c.Profile.Name)
+			ctx.Export("collectorRoleArn", c.Role.Arn)
 		case config.SharedConsumers:
 			ctx.Export("consumerPolicyArn", c.Policy.Arn)
 			shared = c.Client
 		default:
-			teamPolicies[c.Team] = c.Policy.Arn
-			teams[c.Team] = pulumi.Map{
-				"topicPrefixes": pulumi.ToStringArray(c.Reads.Names),
-				"groupNames":    pulumi.ToStringArray(c.Groups.Names),
+			policies[c.Name] = c.Policy.Arn
+			if c.Role != nil {
+				roles[c.Name] = c.Role.Arn
+			}
+			if c.Profile != nil {
+				profiles[c.Name] = c.Profile.Name
+			}
+			deployed[c.Name] = pulumi.Map{
+				"writes":          pulumi.ToStringArray(c.Writes.Names),
+				"reads":           pulumi.ToStringArray(c.Reads.Names),
+				"groups":          pulumi.ToStringArray(c.Groups.Names),
+				"runsOn":          pulumi.ToStringArray(c.RunsOn.Kinds()),
+				"securityGroupId": n.groupOf(c.Client).ID(),
 			}
 		}
 	}
 	ctx.Export("consumerTopicPrefixes", pulumi.ToStringArray(shared.Reads.Names))
 	ctx.Export("consumerGroupNames", pulumi.ToStringArray(shared.Groups.Names))
-	ctx.Export("consumerTeamPolicyArns", teamPolicies)
-	ctx.Export("consumerTeams", teams)
+	ctx.Export("clientPolicyArns", policies)
+	ctx.Export("clientRoleArns", roles)
+	ctx.Export("clientInstanceProfileNames", profiles)
+	ctx.Export("clients", deployed)
 }
 
 // bootstrapBrokers returns the bootstrap string and warns if it is empty. The provider leaves it empty without an

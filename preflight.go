@@ -50,6 +50,7 @@ func preflight(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (
 		return account{}, err
 	}
 	verifyPartitions(cfg, acct, &ps)
+	verifyTrust(cfg, acct, &ps)
 	verifyPolicySizes(cfg, acct, &ps)
 	return acct, ps.Err()
 }
@@ -137,67 +138,56 @@ func verifyBoundary(
 	}
 }
 
-// verifyNetwork adds a problem for each way in which the VPC or the subnets don't suit a serverless cluster: it
-// needs DNS hostnames and resolution on, and subnets in at least two Availability Zones (MSK guide, "Create a
-// cluster").
+// verifyNetwork adds a problem for each way in which a VPC or its subnets don't suit a serverless cluster: it needs DNS
+// hostnames and resolution on, and subnets in at least two Availability Zones (MSK guide, "Create a cluster").
 func verifyNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, ps *config.Problems) {
-	checks := []func(*config.Problems){func(ps *config.Problems) { verifyVPC(ctx, cfg, provider, ps) }}
-	zones := make([]string, len(cfg.SubnetIDs))
-	for i, id := range cfg.SubnetIDs {
-		checks = append(checks, func(ps *config.Problems) { zones[i] = verifySubnet(ctx, cfg, provider, id, ps) })
+	var checks []func(*config.Problems)
+	for _, v := range cfg.VPCs() {
+		checks = append(checks, func(ps *config.Problems) { verifyPlace(ctx, cfg, provider, v, ps) })
+	}
+	*ps = append(*ps, sideBySide(checks...)...)
+}
+
+func verifyPlace(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, v config.VPC, ps *config.Problems) {
+	checks := []func(*config.Problems){func(ps *config.Problems) { verifyVPC(ctx, cfg, provider, v, ps) }}
+	zones := make([]string, len(v.Subnets.Names))
+	for i, id := range v.Subnets.Names {
+		checks = append(checks, func(ps *config.Problems) { zones[i] = verifySubnet(ctx, provider, v, id, ps) })
 	}
 	*ps = append(*ps, sideBySide(checks...)...)
 	distinct := sortedSet(zones)
 	if len(distinct) == 1 && distinct[0] != "" {
-		ps.Add(
-			"subnetIds",
-			cfg.SubnetIDs,
-			"must be in at least 2 Availability Zones; all of these are in %s",
-			distinct[0],
-		)
+		ps.Add(v.Subnets.Key, v.Subnets.Names, "must be in at least 2 Availability Zones; all of these are in %s", distinct[0])
 	}
 }
 
 const orDontVerify = "or set verifyNetwork to false if the deploying credentials may not look it up"
 
-func verifyVPC(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, ps *config.Problems) {
-	v, err := ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &cfg.VPCID}, pulumi.Provider(provider))
+func verifyVPC(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, v config.VPC, ps *config.Problems) {
+	found, err := ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &v.ID}, pulumi.Provider(provider))
 	if err != nil {
-		ps.Add("vpcId", cfg.VPCID, "must be a VPC of this account in %s, %s; looking it up failed: %s",
+		ps.Add(v.IDKey, v.ID, "must be a VPC of this account in %s, %s; looking it up failed: %s",
 			cfg.Region, orDontVerify, reason(err))
 		return
 	}
 	const turnOn = "has DNS %s off; turn it on: aws ec2 modify-vpc-attribute --vpc-id %s --enable-dns-%s"
-	if !v.EnableDnsHostnames {
-		ps.Add("vpcId", cfg.VPCID, turnOn, "hostnames", cfg.VPCID, "hostnames")
+	if !found.EnableDnsHostnames {
+		ps.Add(v.IDKey, v.ID, turnOn, "hostnames", v.ID, "hostnames")
 	}
-	if !v.EnableDnsSupport {
-		ps.Add("vpcId", cfg.VPCID, turnOn, "resolution", cfg.VPCID, "support")
+	if !found.EnableDnsSupport {
+		ps.Add(v.IDKey, v.ID, turnOn, "resolution", v.ID, "support")
 	}
 }
 
 // verifySubnet returns the subnet's Availability Zone, or an empty string if the subnet can't be looked up.
-func verifySubnet(
-	ctx *pulumi.Context,
-	cfg config.Config,
-	provider *aws.Provider,
-	id string,
-	ps *config.Problems,
-) string {
+func verifySubnet(ctx *pulumi.Context, provider *aws.Provider, v config.VPC, id string, ps *config.Problems) string {
 	subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, pulumi.Provider(provider))
 	if err != nil {
-		ps.Add(
-			"subnetIds",
-			id,
-			"must be a subnet of %s, %s; looking it up failed: %s",
-			cfg.VPCID,
-			orDontVerify,
-			reason(err),
-		)
+		ps.Add(v.Subnets.Key, id, "must be a subnet of %s, %s; looking it up failed: %s", v.ID, orDontVerify, reason(err))
 		return ""
 	}
-	if subnet.VpcId != cfg.VPCID {
-		ps.Add("subnetIds", id, "must be a subnet of %s, and is in %s", cfg.VPCID, subnet.VpcId)
+	if subnet.VpcId != v.ID {
+		ps.Add(v.Subnets.Key, id, "must be a subnet of %s, and is in %s", v.ID, subnet.VpcId)
 	}
 	return subnet.AvailabilityZone
 }

@@ -354,15 +354,15 @@ func TestProgramLooksUpSideBySide(t *testing.T) {
 	)
 }
 
-func TestProgramRegistersTeams(t *testing.T) {
+func TestProgramRegistersClientsWithoutRoles(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{true, false} {
-		changes := map[string]string{"consumerTeams": configtest.Teams}
+		changes := map[string]string{"clients": configtest.Readers}
 		want := []string{
+			"iam/policy client-quant",
+			"iam/policy client-research",
 			"iam/policy collector-logs",
 			"iam/policy consumer",
-			"iam/policy consumer-quant",
-			"iam/policy consumer-research",
 			"iam/policy control-plane",
 			"iam/policy operator",
 			"iam/policy producer",
@@ -379,25 +379,9 @@ func TestProgramRegistersTeams(t *testing.T) {
 		assert.Equal(t, want, got)
 		for _, name := range got {
 			_, short, _ := strings.Cut(name, " ")
+			short = strings.Replace(short, "client-", "consumer-", 1)
 			assert.Equal(t, fmt.Sprintf("crypto-stream-ap-south-1-%s", short), m.in(t, name, "name"))
 		}
-	}
-}
-
-// TestTeamsRenamedInCase shows that a team's policy is the same resource however the team's name is written.
-func TestTeamsRenamedInCase(t *testing.T) {
-	t.Parallel()
-	for team, alias := range map[string]bool{"quant": false, "Quant": true} {
-		m := register(t, map[string]string{
-			"consumerTeams": `{"` + team + `":{"topicPrefixes":["exchg."],"groupNames":["q"]}}`,
-		})
-		const policy = "iam/policy consumer-quant"
-		assert.Equal(t, "crypto-stream-ap-south-1-consumer-"+team, m.in(t, policy, "name"))
-		var aliases []string
-		for _, a := range m.resources[policy].RegisterRPC.GetAliases() {
-			aliases = append(aliases, a.GetSpec().GetName())
-		}
-		assert.Equal(t, alias, slices.Contains(aliases, "consumer-Quant"), "%s: %s", team, aliases)
 	}
 }
 

@@ -5,13 +5,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"gopkg.in/yaml.v3"
 
+	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/project"
 	"msk-serverless/sandbox/aws"
 )
@@ -91,7 +92,7 @@ func (b *bench) stackFile(settings map[string]any) ([]byte, error) {
 	}
 	config, ok := file["config"].(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("Pulumi.sandbox.yaml: config: must be a map")
+		return nil, errors.New("config in Pulumi.sandbox.yaml must be a map")
 	}
 	for key, value := range settings {
 		config[project.Name+":"+key] = value
@@ -99,14 +100,13 @@ func (b *bench) stackFile(settings map[string]any) ([]byte, error) {
 	return yaml.Marshal(file)
 }
 
-// teams returns the settings of n teams, each with a topic prefix and a consumer group.
-func teams(n int) map[string]any {
-	all := map[string]any{}
-	for i := range n {
-		name := fmt.Sprintf("team-%03d", i)
-		all[name] = map[string]any{"topicPrefixes": []string{name + "."}, "groupNames": []string{name}}
+// clients returns the settings of n clients of mixed kinds.
+func clients(n int) map[string]any {
+	var all map[string]any
+	if err := json.Unmarshal([]byte(configtest.MixedClients(n)), &all); err != nil {
+		panic(err)
 	}
-	return map[string]any{"consumerTeams": all}
+	return map[string]any{"clients": all}
 }
 
 // pulumi returns the CLI's command with the arguments, on the stack.

@@ -13,7 +13,7 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// measureWarm measures commands on deployed stacks: against programs of plain resources, for one more team, and
+// measureWarm measures commands on deployed stacks: against programs of plain resources, for one more client, and
 // against the critical path.
 func (b *bench) measureWarm() error {
 	for name, pkg := range map[string]string{"program": ".", "plain": "./bench/plain"} {
@@ -23,7 +23,7 @@ func (b *bench) measureWarm() error {
 			return err
 		}
 	}
-	for _, step := range []func() error{b.measureCommands, b.measureBuildTarget, b.measureTeam, b.measurePath} {
+	for _, step := range []func() error{b.measureCommands, b.measureBuildTarget, b.measureClient, b.measurePath} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -117,14 +117,14 @@ func (b *bench) against(what string, program, plain func() *exec.Cmd, most float
 	return nil
 }
 
-// measureTeam compares what one more team adds to a preview with what one more plain policy adds.
-func (b *bench) measureTeam() error {
+// measureClient compares what one more client adds to a preview with what one more plain policy adds.
+func (b *bench) measureClient() error {
 	const few, many = 1, 101
 	var perOne [2]float64
 	for i, program := range []string{"program", "plain"} {
 		var sizes [2]*deployment
 		for j, n := range []int{few, many} {
-			d, err := b.prebuilt(program, teams(n), fmt.Sprint("POLICIES=", n))
+			d, err := b.prebuilt(program, clients(n), fmt.Sprint("POLICIES=", n))
 			if err != nil {
 				return err
 			}
@@ -137,7 +137,7 @@ func (b *bench) measureTeam() error {
 		}
 		perOne[i] = (more.seconds - less.seconds) / (many - few)
 	}
-	b.row("one more team, in a preview; compared: one more plain policy",
+	b.row("one more client, in a preview; compared: one more plain policy",
 		fmt.Sprintf("%.2f ms; plain %.2f ms", perOne[0]*1000, perOne[1]*1000), limit(perOne[0]/perOne[1], 1.5, " ×"))
 	return nil
 }

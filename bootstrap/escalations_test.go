@@ -21,6 +21,7 @@ const (
 	logsARN   = "arn:aws:logs:ap-south-1:123456789012:log-group:"
 	alarmARN  = "arn:aws:cloudwatch:ap-south-1:123456789012:alarm:"
 	dashboard = "arn:aws:cloudwatch::123456789012:dashboard/"
+	eventRule = "arn:aws:events:ap-south-1:123456789012:rule/"
 	uuid      = "/1a2b3c4d-0000-0000-0000-000000000000-s1"
 
 	boundary  = iamARN + "policy/crypto-stream-ap-south-1-boundary" // named like the stack's own policies
@@ -260,6 +261,9 @@ func attempts(prod, dev cfn.Deployed) []iampolicy.Request {
 		ask("cloudwatch:DisableAlarmActions", alarmARN+"crypto-stream-ap-south-1-silence"),
 		ask("cloudwatch:PutDashboard", dashboard+"crypto-stream-dev-ap-south-1"),
 		ask("cloudwatch:DeleteDashboards", dashboard+"Billing"),
+		ask("events:PutRule", eventRule+"crypto-stream-dev-ap-south-1-topics"),
+		ask("events:PutTargets", eventRule+"security-findings"),
+		ask("events:DeleteRule", eventRule+"crypto-stream-dev-ap-south-1-topics", resource, "dev"),
 		untag("cloudwatch:UntagResource", alarmARN+"crypto-stream-ap-south-1-silence", "msk-serverless:stack",
 			resource, "prod"),
 		ask("events:DisableRule", prod.Attribute("BreakGlassRule", "Arn")),

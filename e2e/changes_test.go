@@ -62,17 +62,17 @@ var monitoring = slices.Concat(topicEvents, []string{"cloudwatch/dashboard dashb
 var tagged = []string{
 	"cloudwatch/logGroup broker-logs", "ec2/securityGroup brokers", "ec2/securityGroup collector",
 	"ec2/securityGroup consumer",
-	"iam/instanceProfile collector", "iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-alpha",
-	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector",
-	"msk/serverlessCluster cluster",
+	"iam/instanceProfile collector", "iam/policy client-alpha", "iam/policy client-tasks", "iam/policy collector-logs",
+	"iam/policy consumer", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+	"iam/role client-tasks", "iam/role collector", "msk/serverlessCluster cluster",
 	"vpc/securityGroupEgressRule collector-to-2001:db8::/32", "vpc/securityGroupEgressRule collector-to-203.0.113.0/24",
 	"vpc/securityGroupEgressRule collector-to-brokers", "vpc/securityGroupEgressRule consumer-to-brokers",
 }
 
 // What refers to the cluster by its ARN follows when that is made anew.
 var ofCluster = []string{
-	"iam/policy consumer", "iam/policy consumer-alpha", "iam/policy control-plane", "iam/policy operator",
-	"iam/policy producer",
+	"iam/policy client-alpha", "iam/policy client-tasks", "iam/policy consumer", "iam/policy control-plane",
+	"iam/policy operator", "iam/policy producer",
 }
 
 // The security groups and their rules, which a new name of the cluster leaves as they are.
@@ -85,8 +85,10 @@ var groupsAndRules = []string{
 // What is named after the cluster, and follows its name.
 var namedForCluster = []string{
 	"cloudwatch/logGroup broker-logs",
-	"iam/instanceProfile collector", "iam/policy collector-logs", "iam/policy consumer", "iam/policy consumer-alpha",
-	"iam/policy control-plane", "iam/policy operator", "iam/policy producer", "iam/role collector",
+	"iam/instanceProfile collector", "iam/policy client-alpha", "iam/policy client-tasks", "iam/policy collector-logs",
+	"iam/policy consumer", "iam/policy control-plane", "iam/policy operator", "iam/policy producer",
+	"iam/role client-tasks", "iam/role collector", "iam/rolePolicyAttachment client-tasks-kafka",
+	"iam/rolePolicyAttachment client-tasks-logs", "iam/rolePolicyAttachmentsExclusive client-tasks",
 	"iam/rolePolicyAttachment collector-control-plane", "iam/rolePolicyAttachment collector-logs",
 	"iam/rolePolicyAttachment collector-producer",
 	"iam/rolePolicyAttachmentsExclusive collector", "msk/serverlessCluster cluster",
@@ -110,6 +112,14 @@ const (
 	onCall                     = "arn:aws:sns:ap-south-1:123456789012:on-call"
 )
 
+// The clients that the table's stacks are deployed with, as members of clients.
+const (
+	alpha = `"alpha":{"reads":["exchg.","trades."],"groups":["alpha-a","alpha-b"]}`
+	tasks = `"tasks":{"writes":["exchg.tasks."],"runsOn":{"ecs":true}}`
+)
+
+func clientsOf(members ...string) string { return "{" + strings.Join(members, ",") + "}" }
+
 // changeBase is what the table's stacks are deployed with; groups are two security groups that exist.
 func changeBase(groups []string) map[string]string {
 	return configtest.With(map[string]string{
@@ -118,7 +128,7 @@ func changeBase(groups []string) map[string]string {
 		"clientSecurityGroupIds": compact.JSON(groups),
 		"collectorEgressCidrs":   `["203.0.113.0/24","2001:db8::/32"]`,
 		"logKmsKeyArn":           kmsKey,
-		"consumerTeams":          `{"alpha":{"topicPrefixes":["exchg.","trades."],"groupNames":["alpha-a","alpha-b"]}}`,
+		"clients":                clientsOf(alpha, tasks),
 		"allowedAccountIds":      `["123456789012"]`,
 	})
 }
@@ -126,10 +136,8 @@ func changeBase(groups []string) map[string]string {
 func changesOf(groups []string) []change {
 	cluster, brokers := "msk/serverlessCluster cluster", "ec2/securityGroup brokers"
 	replaceCluster := slices.Concat(steps("replace", cluster), steps("update", ofCluster...))
-	team := func(prefixes, names string) map[string]string {
-		return map[string]string{
-			"consumerTeams": `{"alpha":{"topicPrefixes":` + prefixes + `,"groupNames":` + names + `}}`,
-		}
+	clients := func(members ...string) map[string]string {
+		return map[string]string{"clients": clientsOf(members...)}
 	}
 	one := func(key, value string) map[string]string { return map[string]string{key: value} }
 	return []change{
@@ -211,28 +219,77 @@ func changesOf(groups []string) []change {
 			steps: slices.Concat(steps("delete", "iam/policy consumer"), steps("update", "iam/policy operator")),
 		},
 		{
-			what: "`consumerTeams`: a team added",
-			set: one("consumerTeams",
-				`{"alpha":{"topicPrefixes":["exchg.","trades."],"groupNames":["alpha-a","alpha-b"]},`+
-					`"beta":{"topicPrefixes":["exchg."],"groupNames":["beta"]}}`),
-			steps: slices.Concat(steps("create", "iam/policy consumer-beta"), steps("update", "iam/policy operator")),
+			what: "`clients`: one added", set: clients(alpha, tasks, `"beta":{"reads":["exchg."],"groups":["beta"]}`),
+			steps: slices.Concat(steps("create", "iam/policy client-beta"), steps("update", "iam/policy operator")),
 		},
 		{
-			what:  "`consumerTeams`: a team removed",
-			set:   one("consumerTeams", `{}`),
-			steps: slices.Concat(steps("delete", "iam/policy consumer-alpha"), steps("update", "iam/policy operator")),
+			what: "`clients`: one removed", set: clients(tasks),
+			steps: slices.Concat(steps("delete", "iam/policy client-alpha"), steps("update", "iam/policy operator")),
 		},
 		{
-			what:  "`consumerTeams`: a team's lists grown",
-			set:   team(`["exchg.","trades.","books."]`, `["alpha-a","alpha-b","alpha-c"]`),
-			steps: steps("update", "iam/policy consumer-alpha", "iam/policy operator"),
+			what:  "`clients`: one's lists grown",
+			set:   clients(tasks, `"alpha":{"reads":["exchg.","trades.","books."],"groups":["alpha-a","alpha-b","alpha-c"]}`),
+			steps: steps("update", "iam/policy client-alpha", "iam/policy operator"),
 		},
 		{
-			what:  "`consumerTeams`: a team's lists shrunk",
-			set:   team(`["exchg."]`, `["alpha-a"]`),
-			steps: steps("update", "iam/policy consumer-alpha", "iam/policy operator"),
+			what: "`clients`: one's lists shrunk", set: clients(tasks, `"alpha":{"reads":["exchg."],"groups":["alpha-a"]}`),
+			steps: steps("update", "iam/policy client-alpha", "iam/policy operator"),
 		},
-		{what: "`consumerTeams`: a team's lists reordered", set: team(`["trades.","exchg."]`, `["alpha-b","alpha-a"]`)},
+		{
+			what: "`clients`: one's lists reordered",
+			set:  clients(tasks, `"alpha":{"reads":["trades.","exchg."],"groups":["alpha-b","alpha-a"]}`),
+		},
+		{
+			what:  "`clients`: one writes, too",
+			set:   clients(tasks, strings.Replace(alpha, "{", `{"writes":["alpha."],`, 1)),
+			steps: steps("update", "iam/policy client-alpha", "iam/policy operator"),
+		},
+		{
+			what: "`clients`: one given a role",
+			set:  clients(tasks, strings.Replace(alpha, "{", `{"runsOn":{"ec2":true},`, 1)),
+			steps: steps("create", "iam/instanceProfile client-alpha", "iam/role client-alpha",
+				"iam/rolePolicyAttachment client-alpha-kafka", "iam/rolePolicyAttachmentsExclusive client-alpha"),
+		},
+		{
+			what: "`clients`: one's role taken away", set: clients(alpha, `"tasks":{"writes":["exchg.tasks."]}`),
+			steps: steps("delete", "iam/role client-tasks", "iam/rolePolicyAttachment client-tasks-kafka",
+				"iam/rolePolicyAttachment client-tasks-logs", "iam/rolePolicyAttachmentsExclusive client-tasks"),
+		},
+		{
+			what: "`clients`: one moves from ECS to pods", set: clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":`+
+				`{"podIdentity":{"cluster":"md","namespace":"tasks","serviceAccount":"tasks"}}}`),
+			steps: steps("update", "iam/role client-tasks"),
+		},
+		{
+			what: "`clients`: one runs on Lambda, too",
+			set:  clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":{"ecs":true,"lambda":true}}`),
+			steps: slices.Concat(steps("update", brokers, "iam/role client-tasks",
+				"iam/rolePolicyAttachmentsExclusive client-tasks"), steps("create", "iam/policy lambda-network",
+				"iam/rolePolicyAttachment client-tasks-control-plane", "iam/rolePolicyAttachment client-tasks-lambda")),
+		},
+		{
+			what: "`clients`: one given a further policy", set: clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":`+
+				`{"ecs":true},"policyArns":["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]}`),
+			steps: slices.Concat(
+				steps("create", "iam/rolePolicyAttachment client-tasks-aws:policy/AmazonS3ReadOnlyAccess"),
+				steps("update", "iam/rolePolicyAttachmentsExclusive client-tasks")),
+		},
+
+		{what: "`observers`: turned on", set: one("observers", "true"), steps: steps("create", "iam/policy observer")},
+		{
+			what: "`clusterPolicyServices`: one added", set: one("clusterPolicyServices", `["firehose"]`),
+			steps: steps("create", "msk/clusterPolicy cluster"),
+		},
+		{
+			what: "`clientCidrs`: one added", set: one("clientCidrs", `["10.0.0.0/8"]`),
+			steps: steps("update", brokers),
+		},
+		{
+			what: "`furtherVpcs`: one added",
+			set: one("furtherVpcs", `[{"vpcId":"`+otherVPC+`","subnetIds":["`+otherSubnetA+`","`+otherSubnetB+`"],`+
+				`"clientSecurityGroupIds":["sg-0a1b2c3d"]}]`),
+			steps: slices.Concat(steps("create", brokers+"-"+otherVPC), replaceCluster),
+		},
 
 		{
 			what:  "`clientSecurityGroupIds`: one added",
@@ -314,7 +371,7 @@ func changesOf(groups []string) []change {
 		{
 			what:  "`permissionsBoundary`: `none`",
 			set:   one("permissionsBoundary", "none"),
-			steps: steps("update", "iam/role collector"),
+			steps: steps("update", "iam/role client-tasks", "iam/role collector"),
 		},
 		{what: "`assumeRoleArn`: set", set: one("assumeRoleArn", "arn:aws:iam::123456789012:role/MSK-Builder")},
 		{what: "`allowedAccountIds`: one added", set: one("allowedAccountIds", `["123456789012","111122223333"]`)},
@@ -563,7 +620,11 @@ func (c change) inWords() string {
 				parts = append(parts, op+"s all alarms, the dashboard and the rule that tells of deleted topics")
 			case n > 4:
 				lost := slices.DeleteFunc(c.loses(), func(r string) bool { return !slices.Contains(byOp[op], r) })
-				parts = append(parts, fmt.Sprintf("%ss %s and %d others", op, inCode(lost), n-len(lost)))
+				others := fmt.Sprintf("%d resources", n)
+				if len(lost) > 0 {
+					others = fmt.Sprintf("%s and %d others", inCode(lost), n-len(lost))
+				}
+				parts = append(parts, op+"s "+others)
 			default:
 				parts = append(parts, op+"s "+inCode(byOp[op]))
 			}

@@ -23,8 +23,8 @@ func TestClientEnv(t *testing.T) {
 		"producerTopicPrefixes": `["exchg.","trades."]`,
 		"consumerTopicPrefixes": `["exchg."]`,
 		"consumerGroupNames":    `["team-quant"]`,
-		"consumerTeams": `{"odd":{"topicPrefixes":["trades.","exchg.x"],"groupNames":["odd","` + oddGroup + `"]},` +
-			`"plain":{"topicPrefixes":["exchg."],"groupNames":["ab"]}}`,
+		"clients": `{"odd":{"reads":["trades.","exchg.x"],"groups":["odd","` + oddGroup + `"]},` +
+			`"plain":{"reads":["exchg."],"writes":["plain."],"groups":["ab"],"runsOn":{"ec2":true}}}`,
 	}))
 	clientEnv := func(args ...string) string {
 		t.Helper()
@@ -63,7 +63,7 @@ func TestClientEnv(t *testing.T) {
 	odd := merged(common, map[string]string{
 		"KAFKA_TOPIC_PREFIXES": "trades.,exchg.x", "KAFKA_GROUP_IDS": "odd," + oddGroup,
 	})
-	assert.Equal(t, odd, env("--role", "consumer", "--team", "odd", "--format", "env"))
+	assert.Equal(t, odd, env("--client", "odd", "--format", "env"))
 
 	assert.Equal(t, common, env("--role", "operator"), "the brokers, and nothing secret")
 
@@ -79,13 +79,13 @@ func TestClientEnv(t *testing.T) {
 	consumer := clientEnv("--role", "consumer", "--format", "properties")
 	assert.Contains(t, consumer, "\ngroup.id=team-quant\n")
 	assert.NotContains(t, consumer, "acks=")
-	choice := clientEnv("--role", "consumer", "--team", "odd", "--format", "properties")
+	choice := clientEnv("--client", "odd", "--format", "properties")
 	assert.Contains(t, choice, "\n#group.id="+oddGroup+"\n", "with several groups, people choose")
 
 	var cloud struct {
 		WriteFiles []struct{ Path, Content, Permissions string } `yaml:"write_files"`
 	}
-	doc := clientEnv("--role", "consumer", "--team", "odd", "--format", "user-data")
+	doc := clientEnv("--client", "odd", "--format", "user-data")
 	require.True(t, strings.HasPrefix(doc, "#cloud-config\n"), "which cloud-init looks for")
 	require.NoError(t, yaml.Unmarshal([]byte(doc), &cloud))
 	require.Len(t, cloud.WriteFiles, 2)
@@ -95,25 +95,27 @@ func TestClientEnv(t *testing.T) {
 	assert.Equal(t, choice, cloud.WriteFiles[1].Content)
 
 	var all struct {
-		Region, Team             string
+		Region, Client           string
 		BootstrapServers, Groups []string
 		Launch                   map[string]string
 	}
-	plain := clientEnv("--role", "consumer", "--team", "plain", "--format", "json")
+	plain := clientEnv("--client", "plain", "--format", "json")
 	require.NoError(t, json.Unmarshal([]byte(plain), &all))
 	assert.Equal(t, []string{"ab"}, all.Groups)
 	assert.Equal(t, []string{brokers}, all.BootstrapServers)
 	assert.Regexp(t, `policy/crypto-stream-ap-south-1-consumer-plain$`, all.Launch["policyArn"])
+	assert.Regexp(t, `role/crypto-stream-ap-south-1-client-plain$`, all.Launch["roleArn"])
+	assert.Equal(t, "crypto-stream-ap-south-1-client-plain", all.Launch["instanceProfileName"])
 
-	refuses(1, "no team nobody is deployed; there are: odd, plain", "--role", "consumer", "--team", "nobody")
-	refuses(2, "--team is for consumers", "--role", "collector", "--team", "odd")
+	refuses(1, "no client nobody is deployed; there are: odd, plain", "--client", "nobody")
+	refuses(2, "--role and --client can't be used together", "--role", "collector", "--client", "odd")
+	refuses(2, "--role")
 	refuses(2, `--role must be one of "collector","consumer","operator"`, "--role", "producer")
 	refuses(2, "--format must be one of", "--role", "collector", "--format", "yaml")
-	refuses(2, "--teams", "--role", "consumer", "--teams", "odd")
-	refuses(2, "--role", "--team", "odd")
+	refuses(2, "--clients", "--clients", "odd")
 
-	s.Set(t, map[string]string{"consumerTeams": `{"new":{"topicPrefixes":["exchg."],"groupNames":["new"]}}`})
-	refuses(1, "no team new is deployed", "--role", "consumer", "--team", "new")
+	s.Set(t, map[string]string{"clients": `{"new":{"reads":["exchg."],"groups":["new"]}}`})
+	refuses(1, "no client new is deployed", "--client", "new")
 }
 
 // sourced is what a shell makes of the file.

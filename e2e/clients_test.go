@@ -8,9 +8,9 @@ import (
 	"msk-serverless/internal/config/configtest"
 )
 
-// TestTeamsDeployed uses the real CLI, which has the keys' types and defaults from Pulumi.yaml: it deploys teams
-// alone, and adds one.
-func TestTeamsDeployed(t *testing.T) {
+// TestClientsAlone uses the real CLI, which has the keys' types and defaults from Pulumi.yaml: it deploys clients
+// without shared consumers, and adds one.
+func TestClientsAlone(t *testing.T) {
 	t.Parallel()
 	s := newStack(
 		t,
@@ -26,7 +26,7 @@ func TestTeamsDeployed(t *testing.T) {
 	s.Set(
 		t,
 		map[string]string{
-			"consumerTeams": `{"quant":{"topicPrefixes":["exchg.binance."],"groupNames":["quant-live"]}}`,
+			"clients": `{"quant":{"reads":["exchg.binance."],"groups":["quant-live"]}}`,
 		},
 	)
 	s.Up(t)
@@ -35,14 +35,14 @@ func TestTeamsDeployed(t *testing.T) {
 	assert.Equal(
 		t,
 		map[string]any{"quant": "arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer-quant"},
-		outputs["consumerTeamPolicyArns"],
+		outputs["clientPolicyArns"],
 	)
 	assert.NotContains(t, s.AWS.Snapshot().Policies, "crypto-stream-ap-south-1-consumer")
 
-	s.Set(t, map[string]string{"consumerTeams": `{
-		"quant":{"topicPrefixes":["exchg.binance."],"groupNames":["quant-live"]},
-		"research":{"topicPrefixes":["exchg.okx."],"groupNames":["research"]}}`})
+	s.Set(t, map[string]string{"clients": `{
+		"quant":{"reads":["exchg.binance."],"groups":["quant-live"]},
+		"research":{"reads":["exchg.okx."],"groups":["research"]}}`})
 	steps, refusals := s.Plan(t)
 	assert.Empty(t, refusals)
-	assert.Equal(t, []string{"create iam/policy consumer-research", "update iam/policy operator"}, steps)
+	assert.Equal(t, []string{"create iam/policy client-research", "update iam/policy operator"}, steps)
 }

@@ -144,7 +144,8 @@ func faultConfig() map[string]string {
 		"protect":            "false",
 		"alarmTopicArn":      "arn:aws:sns:ap-south-1:123456789012:operators",
 		"consumerGroupNames": `["team-quant"]`,
-		"consumerTeams":      `{"research":{"topicPrefixes":["exchg."],"groupNames":["research"]}}`,
+		"clients": `{"research":{"reads":["exchg."],"groups":["research"]},"alerts":{"reads":["exchg."],"groups":["alerts"],
+			"writes":["alerts."],"runsOn":{"ec2":true,"lambda":true,"mskConnect":true}}}`,
 	})
 }
 

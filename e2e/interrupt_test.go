@@ -298,7 +298,7 @@ func TestWhatOthersUseStays(t *testing.T) {
 			"the shared lists are given up",
 			map[string]string{
 				"consumerTopicPrefixes": configtest.Unset, "consumerGroupNames": configtest.Unset,
-				"consumerTeams": `{"quant":{"topicPrefixes":["exchg."],"groupNames":["team-quant"]}}`,
+				"clients": `{"quant":{"reads":["exchg."],"groups":["team-quant"]}}`,
 			},
 			[]string{"up", "--yes"},
 			[]func(*aws.State){detach},

@@ -352,6 +352,31 @@ func (r *recording) operate(t *testing.T, topics, groups []string) {
 	cl.Close()
 }
 
+// observe acts as a user interface: it describes the cluster, the topics with their settings and offsets, and the group
+// with its members and offsets.
+func (r *recording) observe(t *testing.T, topics []string, group string) {
+	t.Helper()
+	ctx := patience(t)
+	cl := r.client(t)
+	admin := kadm.NewClient(cl)
+
+	_, err := kmsg.NewPtrDescribeClusterRequest().RequestWith(ctx, cl)
+	require.NoError(t, err)
+	_, err = admin.ListTopics(ctx, topics...)
+	require.NoError(t, err)
+	_, err = admin.DescribeTopicConfigs(ctx, topics...)
+	require.NoError(t, err)
+	_, err = admin.ListEndOffsets(ctx, topics...)
+	require.NoError(t, err)
+	listed, err := admin.ListGroups(ctx)
+	require.NoError(t, err)
+	require.Contains(t, listed.Groups(), group)
+	lags, err := admin.Lag(ctx, group)
+	require.NoError(t, err)
+	require.NoError(t, lags.Error())
+	cl.Close()
+}
+
 // transact acts as a transactional producer, which no role allows.
 func (r *recording) transact(t *testing.T, id, topic string) {
 	t.Helper()

@@ -11,34 +11,71 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"msk-serverless/internal/config"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/iampolicy"
+	"msk-serverless/internal/project"
 	"msk-serverless/sandbox/aws"
 )
 
 // role is a role with some of the deployed policies, and what its clients requested from a cluster.
 type role struct {
-	name, kind       string
+	name     string
+	grants   []grant
+	policies []iampolicy.Policy // as deployed
+	names    []string           // of the policies
+	requests int
+	needs    []need
+}
+
+// grant is a kind of access, to the topics that begin with the prefixes and to the groups.
+type grant struct {
+	kind             string
 	prefixes, groups []string
-	policies         []iampolicy.Policy // as deployed
-	names            []string           // of the policies
-	requests         int
-	needs            []need
 }
 
-func (r *role) may(action string) bool {
-	return slices.ContainsFunc(operations, func(o operation) bool {
-		return slices.Contains(o.actions, action) && slices.Contains(o.may, r.kind)
-	})
-}
-
-// topics returns one topic for each of the role's prefixes.
-func (r *role) topics() []string {
+// topics returns one topic for each of the prefixes.
+func (g grant) topics() []string {
 	var topics []string
-	for _, p := range r.prefixes {
+	for _, p := range g.prefixes {
 		topics = append(topics, p+"binance.spot")
 	}
 	return topics
+}
+
+// may reports whether the role is meant to be allowed the action on the resource.
+func (p *platform) may(r *role, action, resource string) bool {
+	return slices.ContainsFunc(operations, func(o operation) bool {
+		return slices.Contains(o.actions, action) && slices.ContainsFunc(r.grants, func(g grant) bool {
+			return slices.Contains(o.may, g.kind) && p.covers(g, resource)
+		})
+	})
+}
+
+// covers reports whether the resource is one that the grant is about.
+func (p *platform) covers(g grant, resource string) bool {
+	inside := func(kind string, names []string, match func(name, of string) bool) bool {
+		name, ok := strings.CutPrefix(resource, p.cluster.inside(kind, ""))
+		return ok && slices.ContainsFunc(names, func(of string) bool { return match(name, of) })
+	}
+	switch typeOf(resource) {
+	case "":
+		return true
+	case "cluster":
+		return resource == string(p.cluster)
+	case "topic":
+		return inside("topic", g.prefixes, strings.HasPrefix)
+	case "group":
+		if g.kind == connectors || g.kind == observers {
+			return inside("group", g.groups, strings.HasPrefix)
+		}
+		return inside("group", g.groups, func(name, of string) bool { return name == of })
+	case "log-stream":
+		return strings.HasPrefix(resource, p.logGroup+":log-stream:")
+	case "network-interface":
+		return strings.HasPrefix(resource, p.ec2(""))
+	}
+	return false
 }
 
 const region = "ap-south-1"
@@ -52,52 +89,69 @@ func (n need) asked() iampolicy.Request {
 	}
 }
 
-// platform is a stack with teams, deployed by the real engine.
+// platform is a stack with clients of each kind, deployed by the real engine.
 type platform struct {
 	state    *aws.State
 	outputs  map[string]any
 	cluster  clusterARN
 	logGroup string
+	clients  map[string]config.Client
 	roles    []*role
 }
 
 func deployPlatform(t *testing.T) *platform {
 	t.Helper()
-	s := newStack(t, configtest.With(map[string]string{"consumerTeams": configtest.Teams}))
+	settings := configtest.With(map[string]string{"clients": configtest.Clients, "observers": "true"})
+	s := newStack(t, settings)
 	s.Up(t)
-	p := &platform{state: s.AWS.Snapshot(), outputs: s.Outputs(t)}
+	cfg, err := config.Parse(project.Name, settings)
+	require.NoError(t, err)
+	p := &platform{state: s.AWS.Snapshot(), outputs: s.Outputs(t), clients: map[string]config.Client{}}
 	p.cluster = clusterARN(p.outputs["clusterArn"].(string))
 	p.logGroup = "arn:aws:logs:" + region + ":" + p.state.Account + ":log-group:" +
 		p.outputs["brokerLogGroupName"].(string)
-	teams := p.outputs["consumerTeamPolicyArns"].(map[string]any)
-	_, roleName, _ := strings.Cut(p.outputs["collectorRoleArn"].(string), ":role/")
-	p.add(
-		t,
-		&role{name: "collectors", kind: collectors, prefixes: []string{"exchg.", "trades."}},
-		p.state.Roles[roleName].Attached...)
-	p.add(t, &role{
-		name:     "consumers",
-		kind:     consumers,
-		prefixes: []string{"exchg."},
-		groups:   []string{"team-quant", "team-research"},
-	}, p.outputs["consumerPolicyArn"].(string))
-	p.add(t, &role{
-		name:     "team quant",
-		kind:     consumers,
-		prefixes: []string{"exchg.binance.", "trades."},
-		groups:   []string{"quant-live", "quant-replay"},
-	}, teams["quant"].(string))
-	p.add(t, &role{
-		name:     "team research",
-		kind:     consumers,
-		prefixes: []string{"exchg.okx.", "ref."},
-		groups:   []string{"research"},
-	}, teams["research"].(string))
-	p.add(t, &role{
-		name: "operators", kind: operators, prefixes: []string{"exchg.", "ref.", "trades."},
-		groups: []string{"quant-live", "quant-replay", "research", "team-quant", "team-research"},
-	}, p.outputs["operatorPolicyArn"].(string))
+	var prefixes, groups []string
+	for _, client := range cfg.Clients() {
+		p.clients[client.Name] = client
+		prefixes = slices.Concat(prefixes, client.Writes.Names, client.Reads.Names)
+		groups = append(groups, client.Groups.Names...)
+		p.addClient(t, client)
+	}
+	p.add(t, &role{name: "operators", grants: []grant{{operators, sortedSet(prefixes), groups}}},
+		p.outputs["operatorPolicyArn"].(string))
+	p.add(t, &role{name: "observers", grants: []grant{{observers, []string{""}, []string{""}}}},
+		p.outputs["observerPolicyArn"].(string))
 	return p
+}
+
+// addClient adds a role of the client: the one made for it, without the policies that are configured, or one to which
+// its policy is attached.
+func (p *platform) addClient(t *testing.T, client config.Client) {
+	t.Helper()
+	r := &role{name: client.Name}
+	writes, reads, groups := client.Writes.Names, client.Reads.Names, client.Groups.Names
+	switch {
+	case client.Name == config.Collectors:
+		r.grants = append(r.grants, grant{collectors, writes, nil})
+	case len(writes) > 0:
+		r.grants = append(r.grants, grant{writers, writes, nil})
+	}
+	switch {
+	case client.OnLambda():
+		r.grants = append(r.grants, grant{functions, reads, groups})
+	case len(reads) > 0:
+		r.grants = append(r.grants, grant{consumers, reads, groups})
+	}
+	if client.OnMSKConnect() {
+		internal := []string{"__amazon_msk_connect_"}
+		r.grants = append(r.grants, grant{connectors, internal, internal})
+	}
+	arns := []string{"arn:aws:iam::" + p.state.Account + ":policy/crypto-stream-" + region + "-" + client.PolicyName}
+	if client.RoleName != "" {
+		arns = slices.DeleteFunc(p.state.Roles["crypto-stream-"+region+"-"+client.RoleName].Attached,
+			func(arn string) bool { return slices.Contains(client.PolicyARNs.Names, arn) })
+	}
+	p.add(t, r, arns...)
 }
 
 // add adds a role that has the policies with the ARNs.
@@ -122,39 +176,68 @@ func (p *platform) record(t *testing.T) {
 			requests, needs := p.play(t, r, version)
 			r.requests += requests
 			r.needs = append(r.needs, needs...)
-			if r.kind == collectors {
-				r.needs = append(r.needs, documented(p.cluster, p.logGroup)...)
+			for _, g := range r.grants {
+				r.needs = append(r.needs, p.documented(g.kind)...)
 			}
+			r.needs = distinct(r.needs)
 		}
 	}
+}
+
+// distinct returns the first need of each action on each resource.
+func distinct(needs []need) []need {
+	seen := map[need]bool{}
+	return slices.DeleteFunc(needs, func(n need) bool {
+		what := need{action: n.action, resource: n.resource}
+		again := seen[what]
+		seen[what] = true
+		return again
+	})
 }
 
 // play runs the role's clients in a cluster that contains what they expect to exist.
 func (p *platform) play(t *testing.T, r *role, version string) (requests int, needs []need) {
 	t.Helper()
-	topics, there := r.topics(), []string{"there"}
-	switch r.kind {
-	case collectors:
+	for _, g := range r.grants {
+		n, some := p.playGrant(t, g, version)
+		requests, needs = requests+n, append(needs, some...)
+	}
+	return requests, needs
+}
+
+func (p *platform) playGrant(t *testing.T, g grant, version string) (requests int, needs []need) {
+	t.Helper()
+	topics, there := g.topics(), []string{"there"}
+	switch g.kind {
+	case collectors, writers:
 		c := record(t, version)
 		return c.play(t, p.cluster, func() { c.collect(t, topics) })
-	case consumers:
+	case consumers, functions:
 		c := record(t, version, topics...)
 		c.fill(t, topics)
 		return c.play(t, p.cluster, func() {
-			for _, group := range r.groups {
+			for _, group := range g.groups {
 				c.consume(t, group, topics)
 			}
 		})
-	default:
+	case operators:
 		c := record(t, version, there...)
 		c.fill(t, there)
-		for _, group := range r.groups {
+		for _, group := range g.groups {
 			m := c.join(t, group, there)
 			m.readAll(t, there)
 			m.leave(t)
 		}
-		return c.play(t, p.cluster, func() { c.operate(t, topics, r.groups) })
+		return c.play(t, p.cluster, func() { c.operate(t, topics, g.groups) })
+	case observers:
+		c := record(t, version, there...)
+		c.fill(t, there)
+		m := c.join(t, "watched", there)
+		m.readAll(t, there)
+		m.leave(t)
+		return c.play(t, p.cluster, func() { c.observe(t, there, "watched") })
 	}
+	return 0, nil
 }
 
 // TestLeastPrivilege compares the deployed policies with what real clients request: all of it is allowed, nothing
@@ -184,8 +267,9 @@ func TestLeastPrivilege(t *testing.T) {
 		})
 	}
 	t.Run("documents", p.checkDocuments)
-	t.Run("teams", p.checkTeams)
-	t.Run("collectors' role", p.checkRole)
+	t.Run("clients", p.checkClients)
+	t.Run("roles", p.checkRoles)
+	t.Run("trust", p.checkTrust)
 	t.Run("transactions", p.checkTransactions)
 	t.Run("docs", p.checkDocs)
 }
@@ -201,45 +285,59 @@ func (p *platform) checkDocuments(t *testing.T) {
 		assert.Empty(t, iampolicy.CheckGrammar(policy.Document), name)
 		assert.True(t, strings.HasPrefix(name, "crypto-stream-"), "%s begins with the cluster's name", name)
 	}
-	assert.Equal(t, 7, checked)
+	assert.Equal(t, 18, checked)
 }
 
-// checkTeams checks that a team's policy contains exactly its prefixes and groups.
-func (p *platform) checkTeams(t *testing.T) {
-	assert.Equal(
-		t,
-		[]string{"quant", "research"},
-		slices.Sorted(maps.Keys(p.outputs["consumerTeamPolicyArns"].(map[string]any))),
-	)
-	for _, r := range p.roles {
-		if !strings.HasPrefix(r.name, "team ") {
-			continue
-		}
+// checkClients checks that a client's policy contains exactly its prefixes and groups.
+func (p *platform) checkClients(t *testing.T) {
+	arns := p.outputs["clientPolicyArns"].(map[string]any)
+	assert.Len(t, arns, len(p.clients)-2, "all but the collectors and the shared consumers")
+	for name, arn := range arns {
+		client := p.clients[name]
 		want := []string{string(p.cluster)}
-		for _, prefix := range r.prefixes {
+		for _, prefix := range slices.Concat(client.Writes.Names, client.Reads.Names) {
 			want = append(want, p.cluster.topics(prefix))
 		}
-		for _, group := range r.groups {
+		for _, group := range client.Groups.Names {
 			want = append(want, p.cluster.group(group))
 		}
-		require.Len(t, r.policies, 1)
+		policy := arn.(string)[strings.LastIndex(arn.(string), "/")+1:]
+		doc, err := iampolicy.Parse(p.state.Policies[policy].Document)
+		require.NoError(t, err)
 		var got []string
-		for _, s := range r.policies[0].Statement {
+		for _, s := range doc.Statement {
 			got = append(got, s.Resource...)
 		}
-		assert.ElementsMatch(t, want, got, r.name)
+		assert.ElementsMatch(t, want, got, name)
 	}
 }
 
-// checkRole checks that the collectors' role has its boundary and its three policies, and that there is no other
-// role.
-func (p *platform) checkRole(t *testing.T) {
-	require.Len(t, p.state.Roles, 1)
-	for _, role := range p.state.Roles {
+// checkRoles checks that each client with a role has one, with the boundary, the policies that it needs and no inline
+// policy, and that there is no other role.
+func (p *platform) checkRoles(t *testing.T) {
+	shared := map[string]int{"collector": 2, "alerts": 3, "archive": 2, "normalizer": 1, "okx-collector": 1, "replayer": 1}
+	roles := 0
+	for name, client := range p.clients {
+		if client.RoleName == "" {
+			continue
+		}
+		roles++
+		role := p.state.Roles["crypto-stream-"+region+"-"+client.RoleName]
+		require.NotNil(t, role, name)
 		assert.Equal(t, "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary", role.Boundary)
-		assert.Len(t, role.Attached, 3)
+		assert.Len(t, role.Attached, 1+shared[name], name)
 		assert.Empty(t, role.InlinePolicies)
+		assert.Equal(t, "crypto-stream", role.Tags["AccessScope"])
+		if name != config.Collectors {
+			arn := "arn:aws:iam::123456789012:role/crypto-stream-" + region + "-client-" + name
+			assert.Equal(t, arn, p.outputs["clientRoleArns"].(map[string]any)[name])
+		}
 	}
+	assert.Len(t, p.state.Roles, roles)
+	assert.Equal(t, map[string]any{
+		"replayer": "crypto-stream-ap-south-1-client-replayer",
+		"risk":     "crypto-stream-ap-south-1-client-risk",
+	}, p.outputs["clientInstanceProfileNames"])
 }
 
 // checkTransactions records a transactional producer and checks that no role allows what it needs.
@@ -270,16 +368,19 @@ func (p *platform) checkTransactions(t *testing.T) {
 
 // checkDocs checks that docs/access.md contains the table of operations as the deployed policies decide it.
 func (p *platform) checkDocs(t *testing.T) {
-	kinds := []string{collectors, consumers, operators}
+	kinds := []string{collectors, consumers, functions, connectors, operators, observers}
 	var table strings.Builder
-	table.WriteString("| | actions | " + strings.Join(kinds, " | ") + " |\n| --- | --- | --- | --- | --- |\n")
+	table.WriteString("| | actions | " + strings.Join(kinds, " | ") + " |\n| --- |" +
+		strings.Repeat(" --- |", 1+len(kinds)) + "\n")
 	for _, o := range operations {
 		fmt.Fprintf(&table, "| %s | `%s` |", o.name, strings.Join(o.actions, "` `"))
 		for _, kind := range kinds {
 			cell := " yes |"
 			for _, r := range p.roles {
-				if r.kind == kind && !p.can(r, o) {
-					cell = " – |"
+				for _, g := range r.grants {
+					if g.kind == kind && !p.can(r, g, o) {
+						cell = " – |"
+					}
 				}
 			}
 			table.WriteString(cell)
@@ -291,11 +392,11 @@ func (p *platform) checkDocs(t *testing.T) {
 	assert.Contains(t, string(doc), table.String())
 }
 
-// can reports whether the role is allowed every action of the operation on all of its resources.
-func (p *platform) can(r *role, o operation) bool {
+// can reports whether the role is allowed every action of the operation on all that the grant is about.
+func (p *platform) can(r *role, g grant, o operation) bool {
 	for _, action := range o.actions {
 		resources := slices.DeleteFunc(
-			append(p.own(r), "*"),
+			append(p.own(g), "*"),
 			func(arn string) bool { return typeOf(arn) != iampolicy.Actions[action].On },
 		)
 		if len(resources) == 0 || slices.ContainsFunc(resources, func(arn string) bool {
@@ -340,15 +441,11 @@ func (r *role) granted() map[string]bool {
 	return names
 }
 
-// missing returns the needs that the policies don't allow, one for each action and resource.
+// missing returns the needs that the policies don't allow.
 func (r *role) missing(policies []iampolicy.Policy) []need {
 	var missing []need
 	for _, n := range r.needs {
-		reported := slices.ContainsFunc(
-			missing,
-			func(m need) bool { return m.action == n.action && m.resource == n.resource },
-		)
-		if !reported && iampolicy.Decide(policies, n.asked()) != iampolicy.Allowed {
+		if iampolicy.Decide(policies, n.asked()) != iampolicy.Allowed {
 			missing = append(missing, n)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// outputShapes are patterns for the outputs of a stack with shared consumers and no teams.
+// outputShapes are patterns for the outputs of a stack with shared consumers and no further clients.
 var outputShapes = map[string]string{
 	"region":                       `ap-south-1`,
 	"bootstrapBrokersSaslIam":      `boot-[0-9a-f]+\.c[0-9]+\.kafka-serverless\.ap-south-1\.amazonaws\.com:9098`,
@@ -36,9 +36,11 @@ var outputShapes = map[string]string{
 	"producerTopicPrefixes":        `\[exchg\. trades\.\]`,
 	"consumerTopicPrefixes":        `\[exchg\.\]`,
 	"consumerGroupNames":           `\[team-quant team-research\]`,
-	"consumerTeams":                `map\[\]`,
+	"clients":                      `map\[\]`,
 	"brokerLogGroupName":           `/aws/msk/crypto-stream/broker`,
-	"consumerTeamPolicyArns":       `map\[\]`,
+	"clientPolicyArns":             `map\[\]`,
+	"clientRoleArns":               `map\[\]`,
+	"clientInstanceProfileNames":   `map\[\]`,
 }
 
 func TestLifecycle(t *testing.T) {

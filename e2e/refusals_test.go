@@ -15,18 +15,20 @@ import (
 // policy that refuses everything proves nothing. It returns the number of refusals.
 func (p *platform) checkRefusals(t *testing.T, r *role) int {
 	t.Helper()
-	for _, resource := range p.own(r) {
-		for action, a := range iampolicy.Actions {
-			if a.On == typeOf(resource) && r.may(action) {
-				assert.Equal(
-					t,
-					iampolicy.Allowed,
-					iampolicy.Decide(r.policies, need{action: action, resource: resource}.asked()),
-					"%s: %s on %s",
-					r.name,
-					action,
-					resource,
-				)
+	for _, g := range r.grants {
+		for _, resource := range p.own(g) {
+			for action, a := range iampolicy.Actions {
+				if a.On == typeOf(resource) && p.may(r, action, resource) {
+					assert.Equal(
+						t,
+						iampolicy.Allowed,
+						iampolicy.Decide(r.policies, need{action: action, resource: resource}.asked()),
+						"%s: %s on %s",
+						r.name,
+						action,
+						resource,
+					)
+				}
 			}
 		}
 	}
@@ -49,11 +51,13 @@ func (p *platform) checkRefusals(t *testing.T, r *role) int {
 // others, any action; and on AWS itself, whatever alters it.
 func (p *platform) refusals(r *role) []iampolicy.Request {
 	var asks []iampolicy.Request
-	own := p.own(r)
-	for _, resource := range slices.Concat(own, p.foreign(r)) {
+	resources := p.foreign(r)
+	for _, g := range r.grants {
+		resources = append(resources, p.own(g)...)
+	}
+	for _, resource := range sortedSet(resources) {
 		for _, action := range slices.Sorted(maps.Keys(iampolicy.Actions)) {
-			if iampolicy.Actions[action].On == typeOf(resource) &&
-				!(r.may(action) && slices.Contains(own, resource)) {
+			if iampolicy.Actions[action].On == typeOf(resource) && !p.may(r, action, resource) {
 				asks = append(asks, need{action: action, resource: resource}.asked())
 			}
 		}
@@ -63,19 +67,24 @@ func (p *platform) refusals(r *role) []iampolicy.Request {
 			asks = append(asks, need{action: action, resource: resource}.asked())
 		}
 	}
-	for _, elsewhere := range []string{"us-east-1", "ap-south-2", "ap-southeast-1", "cn-north-1", "AP-SOUTH-1", ""} {
-		asks = append(
-			asks,
-			iampolicy.Request{
-				Action:   "kafka:GetBootstrapBrokers",
-				Resource: "*",
-				Context:  map[string]string{iampolicy.RequestedRegion: elsewhere},
-			},
-		)
+	var regional []string // actions without a resource type
+	for action, a := range iampolicy.Actions {
+		if a.On == "" {
+			regional = append(regional, action)
+		}
 	}
-	asks = append(asks, iampolicy.Request{Action: "kafka:GetBootstrapBrokers", Resource: "*", Context: nil})
-	if !r.may("kafka:GetBootstrapBrokers") {
-		asks = append(asks, need{action: "kafka:GetBootstrapBrokers", resource: "*"}.asked())
+	for _, elsewhere := range []string{"us-east-1", "ap-south-2", "ap-southeast-1", "cn-north-1", "AP-SOUTH-1", ""} {
+		for _, action := range regional {
+			asks = append(asks, iampolicy.Request{
+				Action: action, Resource: "*", Context: map[string]string{iampolicy.RequestedRegion: elsewhere},
+			})
+		}
+	}
+	for _, action := range regional {
+		asks = append(asks, iampolicy.Request{Action: action, Resource: "*", Context: nil})
+		if !p.may(r, action, "*") {
+			asks = append(asks, need{action: action, resource: "*"}.asked())
+		}
 	}
 	return asks
 }
@@ -91,17 +100,20 @@ func typeOf(arn string) string {
 	return strings.SplitN(strings.SplitN(arn, ":", 6)[5], "/", 2)[0]
 }
 
-// own returns the role's resources: the cluster, its topics and groups, and for collectors the log group.
-func (p *platform) own(r *role) []string {
+// own returns what the grant is about: the cluster, its topics and groups, and what some kinds have beside it.
+func (p *platform) own(g grant) []string {
 	own := []string{string(p.cluster)}
-	for _, prefix := range r.prefixes {
+	for _, prefix := range g.prefixes {
 		own = append(own, p.cluster.inside("topic", prefix+"x"), p.cluster.inside("topic", prefix))
 	}
-	for _, group := range r.groups {
+	for _, group := range g.groups {
 		own = append(own, p.cluster.group(group))
 	}
-	if r.kind == collectors {
+	switch g.kind {
+	case collectors, writers:
 		own = append(own, p.logGroup+":log-stream:i-0123456789abcdef0")
+	case functions:
+		own = append(own, p.logGroup+":log-stream:alerts", p.ec2("network-interface/eni-0a1b2c3d"))
 	}
 	return own
 }
@@ -123,51 +135,64 @@ func (p *platform) foreign(r *role) []string {
 	for _, group := range p.foreignGroups(r) {
 		arns = append(arns, p.cluster.group(group))
 	}
-	for _, own := range p.own(r) {
-		arns = append(arns,
-			strings.Replace(own, ":"+region+":", ":us-east-1:", 1),
-			strings.Replace(own, ":"+p.state.Account+":", ":210987654321:", 1),
-			strings.Replace(own, "arn:aws:", "arn:aws-cn:", 1))
-		if typeOf(own) != "log-stream" {
-			arns = append(arns, strings.Replace(own, "/crypto-stream/", "/crypto-stream-2/", 1), p.inOtherUUID(own))
+	for _, g := range r.grants {
+		for _, own := range p.own(g) {
+			arns = append(arns,
+				strings.Replace(own, ":"+region+":", ":us-east-1:", 1),
+				strings.Replace(own, ":"+p.state.Account+":", ":210987654321:", 1),
+				strings.Replace(own, "arn:aws:", "arn:aws-cn:", 1))
+			if strings.Contains(own, ":kafka:") {
+				arns = append(arns, strings.Replace(own, "/crypto-stream/", "/crypto-stream-2/", 1), p.inOtherUUID(own))
+			}
 		}
 	}
 	return arns
 }
 
-// foreignTopics returns topics outside the role's prefixes: Kafka's own, the other roles', and for each prefix a
-// shorter name, a similar one, one in capitals, and one that contains it.
+// foreignTopics returns topics of which some are outside the role's prefixes: Kafka's own, the other roles', and for
+// each prefix a shorter name, a similar one, one in capitals, and one that contains it.
 func (p *platform) foreignTopics(r *role) []string {
-	topics := []string{"other.x", "__consumer_offsets"}
+	topics := []string{"other.x", "__consumer_offsets", "__amazon_msk_connect_offsets_x"}
 	for _, other := range p.roles {
-		topics = append(topics, other.topics()...)
+		for _, g := range other.grants {
+			topics = append(topics, g.topics()...)
+		}
 	}
-	for _, prefix := range r.prefixes {
-		stem := strings.TrimSuffix(prefix, ".")
-		topics = append(
-			topics,
-			stem,
-			stem[:len(stem)-1]+".x",
-			stem+"x.y",
-			strings.ToUpper(prefix)+"x",
-			"x."+prefix+"x",
-		)
+	for _, g := range r.grants {
+		for _, prefix := range g.prefixes {
+			stem := strings.TrimSuffix(prefix, ".")
+			if stem == "" {
+				continue
+			}
+			topics = append(
+				topics,
+				stem,
+				stem[:len(stem)-1]+".x",
+				stem+"x.y",
+				strings.ToUpper(prefix)+"x",
+				"x."+prefix+"x",
+			)
+		}
 	}
-	return slices.DeleteFunc(sortedSet(topics), func(topic string) bool {
-		return slices.ContainsFunc(r.prefixes, func(prefix string) bool { return strings.HasPrefix(topic, prefix) })
-	})
+	return sortedSet(topics)
 }
 
 // foreignGroups returns the other roles' groups, and names that resemble the role's own.
 func (p *platform) foreignGroups(r *role) []string {
-	groups := []string{"other", "quant*"}
+	groups := []string{"other", "quant*", "connect-other", "__amazon_msk_connect_x"}
 	for _, other := range p.roles {
-		groups = append(groups, other.groups...)
+		for _, g := range other.grants {
+			groups = append(groups, g.groups...)
+		}
 	}
-	for _, group := range r.groups {
-		groups = append(groups, group+"-2", group[:len(group)-1], strings.ToUpper(group), "x-"+group)
+	for _, g := range r.grants {
+		for _, group := range g.groups {
+			if group != "" {
+				groups = append(groups, group+"-2", group[:len(group)-1], strings.ToUpper(group), "x-"+group)
+			}
+		}
 	}
-	return slices.DeleteFunc(sortedSet(groups), func(group string) bool { return slices.Contains(r.groups, group) })
+	return sortedSet(groups)
 }
 
 // inOtherUUID returns the ARN in another cluster of the same name.

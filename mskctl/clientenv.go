@@ -17,16 +17,16 @@ const (
 // clientEnvCmd prints the settings that a client of a deployed stack needs.
 type clientEnvCmd struct {
 	stackArg
-	Role   string `required:"" enum:"collector,consumer,operator" placeholder:"ROLE" help:"One of ${enum}."`
-	Team   string `placeholder:"TEAM" help:"Team of consumers with its own lists in consumerTeams."`
+	Role   string `required:"" xor:"who" enum:"collector,consumer,operator" placeholder:"ROLE" help:"One of ${enum}."`
+	Client string `required:"" xor:"who" placeholder:"NAME" help:"One of the stack's clients."`
 	Format string `enum:"env,properties,json,user-data" default:"env" help:"One of ${enum}."`
 	Local  bool   `help:"Point the client at the Kafka that go run ./sandbox kafka serves."`
 }
 
 // Help returns the details of mskctl client-env --help.
 func (clientEnvCmd) Help() string {
-	return `Prints the settings to standard output. A consumer gets the topic prefixes and groups of its team, or those
-that all consumers share if no team is given. An operator gets the brokers alone, for Kafka's tools.
+	return `Prints the settings to standard output, for one of the stack's clients or for a role: collector, consumer (what all
+consumers share) or operator (the brokers alone, for Kafka's tools).
 
   env         a file for a shell, for systemd's EnvironmentFile= and for docker's --env-file
   properties  Java client properties, for aws-msk-iam-auth
@@ -36,14 +36,11 @@ that all consumers share if no team is given. An operator gets the brokers alone
 
 Example:
 
-  mskctl client-env prod --role consumer --team quant --format properties > client.properties`
+  mskctl client-env prod --client quant --format properties > client.properties`
 }
 
 // Run prints the settings, or nothing if anything is wrong.
 func (c clientEnvCmd) Run(s *session) error {
-	if c.Role != consumerRole && c.Team != "" {
-		return &exitError{2, fmt.Errorf("--team is for consumers: leave it out for a role of %s", c.Role)}
-	}
 	doc, err := s.pulumi(c.Stack, "stack", "output", "--json")
 	if err != nil {
 		return fmt.Errorf("stack %s: can't read the outputs: %w", c.Stack, err)
@@ -52,7 +49,7 @@ func (c clientEnvCmd) Run(s *session) error {
 	if err := json.Unmarshal(doc, &outputs); err != nil {
 		return fmt.Errorf("stack %s: can't read the outputs: %w", c.Stack, err)
 	}
-	settings, err := newClientSettings(c.Stack, c.Role, c.Team, outputs)
+	settings, err := newClientSettings(c.Stack, c.Role, c.Client, outputs)
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", c.Stack, err)
 	}
@@ -71,25 +68,30 @@ func (c clientEnvCmd) Run(s *session) error {
 
 // clientOutputs holds the stack's outputs that clients need.
 type clientOutputs struct {
-	Region                       string                     `json:"region"`
-	BootstrapBrokers             string                     `json:"bootstrapBrokersSaslIam"`
-	ClusterARN                   string                     `json:"clusterArn"`
-	CollectorSecurityGroupID     string                     `json:"collectorSecurityGroupId"`
-	CollectorInstanceProfileName string                     `json:"collectorInstanceProfileName"`
-	BrokerLogGroupName           string                     `json:"brokerLogGroupName"`
-	ConsumerSecurityGroupID      string                     `json:"consumerSecurityGroupId"`
-	ConsumerPolicyARN            string                     `json:"consumerPolicyArn"`
-	ConsumerTeamPolicyARNs       map[string]string          `json:"consumerTeamPolicyArns"`
-	OperatorPolicyARNs           []string                   `json:"operatorPolicyArns"`
-	ProducerTopicPrefixes        []string                   `json:"producerTopicPrefixes"`
-	ConsumerTopicPrefixes        []string                   `json:"consumerTopicPrefixes"`
-	ConsumerGroupNames           []string                   `json:"consumerGroupNames"`
-	ConsumerTeams                map[string]clientTeamLists `json:"consumerTeams"`
+	Region                       string                    `json:"region"`
+	BootstrapBrokers             string                    `json:"bootstrapBrokersSaslIam"`
+	ClusterARN                   string                    `json:"clusterArn"`
+	CollectorSecurityGroupID     string                    `json:"collectorSecurityGroupId"`
+	CollectorInstanceProfileName string                    `json:"collectorInstanceProfileName"`
+	BrokerLogGroupName           string                    `json:"brokerLogGroupName"`
+	ConsumerSecurityGroupID      string                    `json:"consumerSecurityGroupId"`
+	ConsumerPolicyARN            string                    `json:"consumerPolicyArn"`
+	OperatorPolicyARNs           []string                  `json:"operatorPolicyArns"`
+	ProducerTopicPrefixes        []string                  `json:"producerTopicPrefixes"`
+	ConsumerTopicPrefixes        []string                  `json:"consumerTopicPrefixes"`
+	ConsumerGroupNames           []string                  `json:"consumerGroupNames"`
+	Clients                      map[string]deployedClient `json:"clients"`
+	ClientPolicyARNs             map[string]string         `json:"clientPolicyArns"`
+	ClientRoleARNs               map[string]string         `json:"clientRoleArns"`
+	ClientInstanceProfileNames   map[string]string         `json:"clientInstanceProfileNames"`
 }
 
-type clientTeamLists struct {
-	TopicPrefixes []string `json:"topicPrefixes"`
-	GroupNames    []string `json:"groupNames"`
+// deployedClient is one of the stack's clients as it is deployed.
+type deployedClient struct {
+	Writes          []string `json:"writes"`
+	Reads           []string `json:"reads"`
+	Groups          []string `json:"groups"`
+	SecurityGroupID string   `json:"securityGroupId"`
 }
 
 // clientSettings holds what one client needs. Its fields are in the order of their JSON names.
@@ -97,18 +99,19 @@ type clientSettings struct {
 	Acks              string       `json:"acks,omitempty"`
 	BootstrapServers  []string     `json:"bootstrapServers"`
 	CAFile            string       `json:"caFile,omitempty"`
+	Client            string       `json:"client,omitempty"`
 	CompressionType   string       `json:"compressionType,omitempty"`
 	EnableIdempotence bool         `json:"enableIdempotence,omitempty"`
 	Groups            []string     `json:"groups,omitempty"`
 	Launch            clientLaunch `json:"launch"`
 	LingerMS          int          `json:"lingerMs,omitempty"`
+	ReadTopicPrefixes []string     `json:"readTopicPrefixes,omitempty"` // of a client that writes, too
 	Region            string       `json:"region"`
-	Role              string       `json:"role"`
+	Role              string       `json:"role,omitempty"`
 	SASLMechanism     string       `json:"saslMechanism"`
 	SecurityProtocol  string       `json:"securityProtocol"`
 	Stack             string       `json:"stack"`
-	Team              string       `json:"team,omitempty"`
-	TopicPrefixes     []string     `json:"topicPrefixes,omitempty"`
+	TopicPrefixes     []string     `json:"topicPrefixes,omitempty"` // what it writes, or reads if it writes nothing
 }
 
 // clientLaunch names what a client is launched with.
@@ -117,26 +120,28 @@ type clientLaunch struct {
 	LogGroupName        string   `json:"logGroupName,omitempty"`
 	PolicyARN           string   `json:"policyArn,omitempty"`
 	PolicyARNs          []string `json:"policyArns,omitempty"`
+	RoleARN             string   `json:"roleArn,omitempty"`
 	SecurityGroupID     string   `json:"securityGroupId"`
 }
 
-// newClientSettings returns the settings of a collector, of an operator, of a team's consumer, or of a shared consumer
-// if team is empty.
-func newClientSettings(stack, role, team string, outputs clientOutputs) (clientSettings, error) {
+// newClientSettings returns the settings of one of the stack's clients or, if client is empty, of the role.
+func newClientSettings(stack, role, client string, outputs clientOutputs) (clientSettings, error) {
 	if outputs.BootstrapBrokers == "" {
 		return clientSettings{}, fmt.Errorf("it isn't deployed, or its output bootstrapBrokersSaslIam is empty")
 	}
 	settings := clientSettings{
 		BootstrapServers: strings.Split(outputs.BootstrapBrokers, ","),
+		Client:           client,
 		Region:           outputs.Region,
 		Role:             role,
 		SASLMechanism:    "AWS_MSK_IAM",
 		SecurityProtocol: "SASL_SSL",
 		Stack:            stack,
-		Team:             team,
 	}
 	var err error
 	switch {
+	case client != "":
+		err = settings.addClient(client, outputs)
 	case role == collectorRole:
 		settings.addCollector(outputs)
 	case role == operatorRole:
@@ -144,10 +149,8 @@ func newClientSettings(stack, role, team string, outputs clientOutputs) (clientS
 			PolicyARNs:      outputs.OperatorPolicyARNs,
 			SecurityGroupID: outputs.ConsumerSecurityGroupID,
 		}
-	case team == "":
-		err = settings.addSharedConsumer(outputs)
 	default:
-		err = settings.addTeam(team, outputs)
+		err = settings.addSharedConsumer(outputs)
 	}
 	if err != nil {
 		return clientSettings{}, err
@@ -155,9 +158,17 @@ func newClientSettings(stack, role, team string, outputs clientOutputs) (clientS
 	return settings, settings.check()
 }
 
-func (c *clientSettings) addCollector(outputs clientOutputs) {
+// addWrites adds the settings of a client that writes.
+func (c *clientSettings) addWrites(prefixes []string) {
 	c.Acks, c.EnableIdempotence, c.CompressionType, c.LingerMS = "all", true, "zstd", 10
-	c.TopicPrefixes = outputs.ProducerTopicPrefixes
+	c.TopicPrefixes = prefixes
+}
+
+// writes reports whether the client writes.
+func (c *clientSettings) writes() bool { return c.Acks != "" }
+
+func (c *clientSettings) addCollector(outputs clientOutputs) {
+	c.addWrites(outputs.ProducerTopicPrefixes)
 	c.Launch = clientLaunch{
 		InstanceProfileName: outputs.CollectorInstanceProfileName,
 		LogGroupName:        outputs.BrokerLogGroupName,
@@ -167,28 +178,37 @@ func (c *clientSettings) addCollector(outputs clientOutputs) {
 
 func (c *clientSettings) addSharedConsumer(outputs clientOutputs) error {
 	if len(outputs.ConsumerGroupNames) == 0 {
-		return fmt.Errorf("its consumers share no groups; choose a --team: %s", deployedTeams(outputs))
+		return fmt.Errorf("its consumers share no groups; choose a --client: %s", deployedClients(outputs))
 	}
 	c.TopicPrefixes, c.Groups = outputs.ConsumerTopicPrefixes, outputs.ConsumerGroupNames
 	c.Launch = clientLaunch{PolicyARN: outputs.ConsumerPolicyARN, SecurityGroupID: outputs.ConsumerSecurityGroupID}
 	return nil
 }
 
-func (c *clientSettings) addTeam(team string, outputs clientOutputs) error {
-	lists, ok := outputs.ConsumerTeams[team]
+func (c *clientSettings) addClient(name string, outputs clientOutputs) error {
+	client, ok := outputs.Clients[name]
 	if !ok {
-		return fmt.Errorf("no team %s is deployed; there are: %s", team, deployedTeams(outputs))
+		return fmt.Errorf("no client %s is deployed; there are: %s", name, deployedClients(outputs))
 	}
-	c.TopicPrefixes, c.Groups = lists.TopicPrefixes, lists.GroupNames
+	c.TopicPrefixes, c.Groups = client.Reads, client.Groups
 	c.Launch = clientLaunch{
-		PolicyARN:       outputs.ConsumerTeamPolicyARNs[team],
-		SecurityGroupID: outputs.ConsumerSecurityGroupID,
+		InstanceProfileName: outputs.ClientInstanceProfileNames[name],
+		PolicyARN:           outputs.ClientPolicyARNs[name],
+		RoleARN:             outputs.ClientRoleARNs[name],
+		SecurityGroupID:     client.SecurityGroupID,
+	}
+	if len(client.Writes) > 0 {
+		c.addWrites(client.Writes)
+		c.ReadTopicPrefixes = client.Reads
+		if c.Launch.RoleARN != "" {
+			c.Launch.LogGroupName = outputs.BrokerLogGroupName
+		}
 	}
 	return nil
 }
 
-func deployedTeams(outputs clientOutputs) string {
-	names := slices.Sorted(maps.Keys(outputs.ConsumerTeams))
+func deployedClients(outputs clientOutputs) string {
+	names := slices.Sorted(maps.Keys(outputs.Clients))
 	if len(names) == 0 {
 		return "none"
 	}
@@ -199,10 +219,12 @@ func deployedTeams(outputs clientOutputs) string {
 // stack.
 func (c *clientSettings) check() error {
 	missing := c.Region == "" || c.Launch.SecurityGroupID == ""
-	switch c.Role {
-	case collectorRole:
+	switch {
+	case c.Client != "":
+		missing = missing || c.Launch.PolicyARN == "" || len(c.TopicPrefixes) == 0
+	case c.Role == collectorRole:
 		missing = missing || c.Launch.InstanceProfileName == "" || c.Launch.LogGroupName == "" || len(c.TopicPrefixes) == 0
-	case consumerRole:
+	case c.Role == consumerRole:
 		missing = missing || c.Launch.PolicyARN == "" || len(c.TopicPrefixes) == 0 || len(c.Groups) == 0
 	default:
 		missing = missing || len(c.Launch.PolicyARNs) == 0

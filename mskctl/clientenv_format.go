@@ -40,20 +40,25 @@ func (c *clientSettings) env() string {
 		b.WriteString(name + "=" + value + "\n")
 	}
 	set("AWS_REGION", c.Region)
-	if c.Role == collectorRole {
+	if c.writes() {
 		set("KAFKA_ACKS", c.Acks)
 	}
 	set("KAFKA_BOOTSTRAP_SERVERS", strings.Join(c.BootstrapServers, ","))
 	if c.CAFile != "" {
 		set("KAFKA_CA_FILE", c.CAFile)
 	}
-	switch c.Role {
-	case collectorRole:
+	if c.writes() {
 		set("KAFKA_COMPRESSION_TYPE", c.CompressionType)
 		set("KAFKA_ENABLE_IDEMPOTENCE", strconv.FormatBool(c.EnableIdempotence))
-		set("KAFKA_LINGER_MS", strconv.Itoa(c.LingerMS))
-	case consumerRole:
+	}
+	if len(c.Groups) > 0 {
 		set("KAFKA_GROUP_IDS", strings.Join(c.Groups, ","))
+	}
+	if c.writes() {
+		set("KAFKA_LINGER_MS", strconv.Itoa(c.LingerMS))
+	}
+	if len(c.ReadTopicPrefixes) > 0 {
+		set("KAFKA_READ_TOPIC_PREFIXES", strings.Join(c.ReadTopicPrefixes, ","))
 	}
 	set("KAFKA_SASL_MECHANISM", c.SASLMechanism)
 	set("KAFKA_SECURITY_PROTOCOL", c.SecurityProtocol)
@@ -75,7 +80,7 @@ func (c *clientSettings) properties() string {
 	if c.CAFile != "" {
 		lines = append(lines, "ssl.truststore.type=PEM", "ssl.truststore.location="+c.CAFile)
 	}
-	if c.Role == collectorRole {
+	if c.writes() {
 		lines = append(
 			lines,
 			"acks="+c.Acks,
@@ -86,6 +91,9 @@ func (c *clientSettings) properties() string {
 	}
 	if len(c.TopicPrefixes) > 0 {
 		lines = append(lines, "# Topics may begin with: "+strings.Join(c.TopicPrefixes, " "))
+	}
+	if len(c.ReadTopicPrefixes) > 0 {
+		lines = append(lines, "# Topics to read may begin with: "+strings.Join(c.ReadTopicPrefixes, " "))
 	}
 	prefix := "group.id="
 	if len(c.Groups) > 1 {

@@ -12,7 +12,7 @@ import (
 )
 
 // Each folder of testdata/clientenv has the outputs of a stack and what client-env prints for them. The file's name is
-// the role, the team if any, and the format.
+// the role, or client- and the client's name, and the format.
 func TestClientEnvFormats(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/clientenv/*/*")
@@ -26,9 +26,15 @@ func TestClientEnvFormats(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			client, format, _ := strings.Cut(filepath.Base(file), ".")
-			role, team, _ := strings.Cut(client, "-")
+			role := client
+			name, ok := strings.CutPrefix(client, "client-")
+			if ok {
+				role = ""
+			} else {
+				name = ""
+			}
 			outputs := clientTestOutputs(t, filepath.Base(filepath.Dir(file)))
-			settings, err := newClientSettings("test", role, team, outputs)
+			settings, err := newClientSettings("test", role, name, outputs)
 			require.NoError(t, err)
 			got, err := settings.format(format)
 			require.NoError(t, err)
@@ -37,22 +43,22 @@ func TestClientEnvFormats(t *testing.T) {
 			assert.Equal(t, string(want), got)
 		})
 	}
-	assert.Equal(t, 55, tested)
+	assert.Equal(t, 60, tested)
 }
 
 func TestClientEnvRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name, outputs, role, team string
-		change                    func(*clientOutputs)
-		want                      string
+		name, outputs, role, client string
+		change                      func(*clientOutputs)
+		want                        string
 	}{
 		{
-			"unknown team", "odd-names", "consumer", "nobody", nil,
-			"no team nobody is deployed; there are: odd, odd2, plain",
+			"unknown client", "odd-names", "", "nobody", nil,
+			"no client nobody is deployed; there are: odd, odd2, plain",
 		},
-		{"no teams", "default", "consumer", "nobody", nil, "no team nobody is deployed; there are: none"},
-		{"only teams", "teams-only", "consumer", "", nil, "share no groups; choose a --team: quant, research"},
+		{"no clients", "default", "", "nobody", nil, "no client nobody is deployed; there are: none"},
+		{"only clients", "clients-only", "consumer", "", nil, "share no groups; choose a --client: quant, research"},
 		{
 			"no brokers", "default", "collector", "", func(o *clientOutputs) { o.BootstrapBrokers = "" },
 			"it isn't deployed",
@@ -67,7 +73,7 @@ func TestClientEnvRefuses(t *testing.T) {
 			"some of its outputs are missing",
 		},
 		{
-			"no policy", "teams-only", "consumer", "quant", func(o *clientOutputs) { clear(o.ConsumerTeamPolicyARNs) },
+			"no policy", "clients-only", "", "quant", func(o *clientOutputs) { clear(o.ClientPolicyARNs) },
 			"some of its outputs are missing",
 		},
 	} {
@@ -77,7 +83,7 @@ func TestClientEnvRefuses(t *testing.T) {
 			if c.change != nil {
 				c.change(&outputs)
 			}
-			_, err := newClientSettings("test", c.role, c.team, outputs)
+			_, err := newClientSettings("test", c.role, c.client, outputs)
 			assert.ErrorContains(t, err, c.want)
 		})
 	}

@@ -226,7 +226,9 @@ func TestOversizedMessages(t *testing.T) {
 	for name, limit := range map[string]string{"larger than -max-message-bytes": "2000", "larger than the topic's max.message.bytes": "1000000"} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, func(t *testing.T, w *world) {
-				p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-max-message-bytes", limit})
+				p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-max-message-bytes", limit}, func(p *program) {
+					p.environ = append(p.environ, "KAFKA_LINGER_MS=2000") // so that a batch has several records
+				})
 				w.publish(5 * time.Second)
 				_, err := kadm.NewClient(w.plain()).AlterTopicConfigs(w.ctx, []kadm.AlterConfig{
 					{Name: "max.message.bytes", Value: kadm.StringPtr("2000")},
@@ -237,6 +239,7 @@ func TestOversizedMessages(t *testing.T) {
 					w.publish(2 * time.Second)
 				}
 				w.publish(10 * time.Second)
+				time.Sleep(5 * time.Second)
 				p.running(t)
 				assert.EqualValues(t, 3, p.metric(t, "refused_total"))
 				assert.Equal(t, 3, strings.Count(p.err.String(), "a record can't be produced and is skipped"))

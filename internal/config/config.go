@@ -9,16 +9,20 @@ type Config struct {
 	Region      string `json:"aws:region"`
 	ClusterName string `json:"clusterName"`
 
-	VPCID                  string   `json:"vpcId"`
-	SubnetIDs              []string `json:"subnetIds"`
-	ClientSecurityGroupIDs []string `json:"clientSecurityGroupIds"`
-	CollectorEgressCIDRs   []string `json:"collectorEgressCidrs"`
-	VerifyNetwork          bool     `json:"verifyNetwork"`
+	VPCID                  string       `json:"vpcId"`
+	SubnetIDs              []string     `json:"subnetIds"`
+	ClientSecurityGroupIDs []string     `json:"clientSecurityGroupIds"`
+	ClientCIDRs            []string     `json:"clientCidrs"`
+	FurtherVPCs            []FurtherVPC `json:"furtherVpcs"`
+	ClusterPolicyServices  []string     `json:"clusterPolicyServices"`
+	CollectorEgressCIDRs   []string     `json:"collectorEgressCidrs"`
+	VerifyNetwork          bool         `json:"verifyNetwork"`
 
-	ProducerTopicPrefixes []string        `json:"producerTopicPrefixes"`
-	ConsumerTopicPrefixes []string        `json:"consumerTopicPrefixes"`
-	ConsumerGroupNames    []string        `json:"consumerGroupNames"`
-	ConsumerTeams         map[string]Team `json:"consumerTeams"`
+	ProducerTopicPrefixes []string                  `json:"producerTopicPrefixes"`
+	ConsumerTopicPrefixes []string                  `json:"consumerTopicPrefixes"`
+	ConsumerGroupNames    []string                  `json:"consumerGroupNames"`
+	ClientSettings        map[string]ClientSettings `json:"clients"`
+	Observers             bool                      `json:"observers"`
 
 	LogRetentionDays int    `json:"logRetentionDays"`
 	LogKMSKeyARN     string `json:"logKmsKeyArn"`

@@ -46,6 +46,13 @@ func TestConfigAccepts(t *testing.T) {
 		{"group with a slash, a dollar and a colon", "consumerGroupNames", `["a/b$c:d","x$"]`},
 		{"group of 255", "consumerGroupNames", `["` + strings.Repeat("g", 255) + `"]`},
 		{"58 client groups", "clientSecurityGroupIds", configtest.ListOf(58, "sg-000000%02x")},
+		{"56 client groups", "clientSecurityGroupIds", configtest.ListOf(56, "sg-000000%02x")},
+		{"58 client blocks", "clientCidrs", configtest.ListOf(58, "10.0.%d.0/24")},
+		{
+			"4 further VPCs", "furtherVpcs", `[` + further("1") + `,` + further("2") + `,` + further("3") + `,` + further("4") + `]`,
+		},
+		{"both services", "clusterPolicyServices", `["replicator","firehose"]`},
+		{"observers", "observers", "true"},
 		{"no egress besides the brokers", "collectorEgressCidrs", `[]`},
 		{"IPv4 and IPv6", "collectorEgressCidrs", `["203.0.113.0/24","2001:db8::/32","::/0"]`},
 		{
@@ -80,6 +87,12 @@ func TestConfigAccepts(t *testing.T) {
 			assert.NoError(t, err)
 		})
 	}
+}
+
+// further returns the JSON of a further VPC.
+func further(digit string) string {
+	return strings.ReplaceAll(`{"vpcId":"vpc-0000000#","subnetIds":["subnet-000000a#","subnet-000000b#"],`+
+		`"clientSecurityGroupIds":["sg-0000000#"]}`, "#", digit)
 }
 
 func TestConfigRefuses(t *testing.T) {

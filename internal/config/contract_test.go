@@ -75,12 +75,12 @@ func settingsOfTheProgram(t *testing.T) map[string]setting {
 	return settings
 }
 
-// requiredKeys returns the keys that an otherwise empty configuration with a team is refused for.
+// requiredKeys returns the keys that an otherwise empty configuration with a client is refused for.
 func requiredKeys(t *testing.T) []string {
 	t.Helper()
 	_, err := Parse(
 		project.Name,
-		map[string]string{project.Name + ":consumerTeams": `{"a":{"topicPrefixes":["a."],"groupNames":["a"]}}`},
+		map[string]string{project.Name + ":clients": `{"a":{"reads":["a."],"groups":["a"]}}`},
 	)
 	var ps Problems
 	require.ErrorAs(t, err, &ps)

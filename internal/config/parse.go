@@ -69,20 +69,26 @@ func parse(project string, values map[string]string, found Problems) (Config, er
 	ps := append(found, unknownKeys(project, values)...)
 	for f, v := range reflect.ValueOf(&cfg).Elem().Fields() {
 		if raw, ok := values[fullKey(project, f)]; ok {
-			decodeSetting(&ps, f.Tag.Get("json"), raw, v.Addr().Interface())
+			decode(&ps, f.Tag.Get("json"), raw, raw, v)
 		}
 	}
 	// A setting that could not be read has its default, which must not be held against the rules.
 	unread := slices.Clone(ps)
 	for _, p := range cfg.Validate() {
-		if !slices.ContainsFunc(
-			unread,
-			func(q Problem) bool { return q.Key == p.Key || strings.HasPrefix(p.Key, q.Key+".") },
-		) {
+		follows := func(q Problem) bool {
+			return within(p.Key, q.Key) || strings.Contains(p.Key, ".") && within(q.Key, p.Key)
+		}
+		if !slices.ContainsFunc(unread, follows) {
 			ps = append(ps, p)
 		}
 	}
 	return cfg, ps.Err()
+}
+
+// within reports whether key is outer or one of the settings inside it.
+func within(key, outer string) bool {
+	rest, ok := strings.CutPrefix(key, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 func unknownKeys(project string, values map[string]string) Problems {
@@ -120,41 +126,64 @@ func unknownKeys(project string, values map[string]string) Problems {
 	return ps
 }
 
-// decodeSetting reads one setting. Teams are read field by field, so that a problem names the team and the field.
-func decodeSetting(ps *Problems, key, raw string, into any) {
-	teams, ok := into.(*map[string]Team)
-	if !ok {
-		decode(ps, key, raw, raw, into)
-		return
-	}
-	*teams = map[string]Team{}
-	const want = "must be a map from each team's name to its topicPrefixes and groupNames"
-	for name, settings := range members(ps, key, raw, want) {
-		team := Team{}
-		decodeFields(
-			ps,
-			key+"."+name,
-			string(settings),
-			&team,
-			"must be a map with the team's topicPrefixes and groupNames, two lists",
-		)
-		(*teams)[name] = team
+// decode reads one value, which the CLI passes as text, or as JSON if it is structured. Structs are read member by
+// member, also as elements of lists and maps, so that a problem names the member; a list of one struct may be written
+// without the list. A problem shows the value as shown.
+func decode(ps *Problems, key, raw string, shown any, into reflect.Value) {
+	switch t := into.Type(); {
+	case t.Kind() == reflect.Struct:
+		decodeFields(ps, key, raw, into)
+	case t.Kind() == reflect.Pointer:
+		into.Set(reflect.New(t.Elem()))
+		decode(ps, key, raw, shown, into.Elem())
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
+		into.Set(reflect.MakeMap(t))
+		for name, value := range members(ps, key, raw, "must be a map from each name to its settings") {
+			element := reflect.New(t.Elem()).Elem()
+			decode(ps, key+"."+name, string(value), value, element)
+			into.SetMapIndex(reflect.ValueOf(name), element)
+		}
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		decodeStructs(ps, key, raw, into)
+	default:
+		decodeLeaf(ps, key, raw, shown, into.Addr().Interface())
 	}
 }
 
 // decodeFields reads a JSON object into a struct, each member by its field's tag.
-func decodeFields(ps *Problems, key, raw string, into any, want string) {
-	fields := map[string]any{}
-	for f, v := range reflect.ValueOf(into).Elem().Fields() {
-		fields[f.Tag.Get("json")] = v.Addr().Interface()
+func decodeFields(ps *Problems, key, raw string, into reflect.Value) {
+	fields := map[string]reflect.Value{}
+	for f, v := range into.Fields() {
+		fields[f.Tag.Get("json")] = v
 	}
-	for name, value := range members(ps, key, raw, want) {
-		if field, ok := fields[name]; ok {
-			decode(ps, key+"."+name, string(value), value, field)
-		} else {
-			known := strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
+	known := fieldsOf(into.Interface())
+	for name, value := range members(ps, key, raw, "must be a map with some of "+known) {
+		field, ok := fields[name]
+		if !ok {
 			ps.Add(key+"."+name, value, "unknown setting; there are %s", known)
+			continue
 		}
+		decode(ps, key+"."+name, string(value), value, field)
+	}
+}
+
+// fieldsOf returns the keys of a struct's fields in their order.
+func fieldsOf(v any) string {
+	var keys []string
+	for f := range reflect.TypeOf(v).Fields() {
+		keys = append(keys, f.Tag.Get("json"))
+	}
+	return strings.Join(keys, ", ")
+}
+
+func decodeStructs(ps *Problems, key, raw string, into reflect.Value) {
+	var elements []json.RawMessage
+	if json.Unmarshal([]byte(raw), &elements) != nil || elements == nil {
+		elements = []json.RawMessage{json.RawMessage(raw)}
+	}
+	into.Set(reflect.MakeSlice(into.Type(), len(elements), len(elements)))
+	for i, element := range elements {
+		decode(ps, indexed(key, i, len(elements)), string(element), element, into.Index(i))
 	}
 }
 
@@ -177,10 +206,10 @@ func members(ps *Problems, key, raw, want string) func(yield func(string, json.R
 	}
 }
 
-// decode reads one value, which the CLI passes as text, or as JSON if it is structured. A problem shows the value as
-// shown.
-func decode(ps *Problems, key, raw string, shown, into any) {
-	if s, ok := into.(*string); ok {
+// decodeLeaf reads a value that isn't a struct. Text is JSON only inside a structured setting.
+func decodeLeaf(ps *Problems, key, raw string, shown, into any) {
+	_, nested := shown.(json.RawMessage)
+	if s, ok := into.(*string); ok && !nested {
 		*s = raw
 		return
 	}
@@ -195,6 +224,10 @@ func decode(ps *Problems, key, raw string, shown, into any) {
 
 func kind(of any) string {
 	switch of.(type) {
+	case *string:
+		return "a string (quote numbers)"
+	case *Yes:
+		return "true, or left out"
 	case *bool:
 		return "true or false"
 	case *int:

@@ -37,10 +37,39 @@ var (
 		regexp.MustCompile(`^[!#-&()+.\-/0-9:;<=>@-\[\]-~]{1,255}$`),
 		`must be the group's exact name: 1 to 255 ASCII characters without spaces, commas, quotes, \, *, ? or ${`,
 	}
-	// The team's name ends its policy's name, so it has some of the characters that IAM allows.
-	teamRule = rule{
-		regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,39}$`),
-		"a team's name must be 1 to 40 letters, digits and hyphens, and must start with a letter or digit",
+	// The client's name is part of its role's and its policy's names. IAM ignores case in names, so there is none here.
+	clientNameRule = rule{
+		regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`),
+		"a client's name must be 1 to 40 small letters, digits and hyphens, and must start with a letter or digit",
+	}
+	// EKS API, CreateCluster: name.
+	eksClusterRule = rule{
+		regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$`),
+		"must be the name of an EKS cluster, not its ARN",
+	}
+	// Kubernetes documentation, "Object Names and IDs": a namespace is a DNS label, a service account a DNS subdomain.
+	namespaceRule = rule{
+		regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
+		"must be the name of a Kubernetes namespace: 1 to 63 small letters, digits and hyphens, without a wildcard",
+	}
+	serviceAccountRule = rule{
+		regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`),
+		"must be the name of a Kubernetes service account: 1 to 253 small letters, digits, hyphens and dots, " +
+			"without a wildcard",
+	}
+	oidcProviderRule = rule{
+		regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):oidc-provider/([A-Za-z0-9][A-Za-z0-9._/-]{0,254})$`),
+		"must be the ARN of the cluster's OpenID Connect provider in IAM, " +
+			"arn:aws:iam::<account>:oidc-provider/oidc.eks.<region>.amazonaws.com/id/<id>",
+	}
+	// STS API, AssumeRole: ExternalId, which may be longer than anybody needs.
+	externalIDRule = rule{
+		regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,1000}$`),
+		"must be 2 to 1000 letters, digits and _+=,.@:/-",
+	}
+	policyARNRule = rule{
+		regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}$`),
+		"must be the ARN of a managed policy, arn:aws:iam::<account or aws>:policy/<name>",
 	}
 	// The feed's name is a dimension of its metric, and ends the name of its alarm.
 	feedRule = rule{

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -14,8 +13,8 @@ func (c Config) Validate() Problems {
 	ps.match("aws:region", c.Region, regionRule)
 	c.validateClusterName(&ps)
 	c.validateNetwork(&ps)
-	c.validateEgress(&ps)
 	c.validateClients(&ps)
+	c.validateClusterPolicy(&ps)
 	c.validateLogging(&ps)
 	c.validateAlarms(&ps)
 	c.validateAlarmChoices(&ps)
@@ -24,73 +23,22 @@ func (c Config) Validate() Problems {
 	return ps
 }
 
+// maxRoleName is how many characters a role's name may have (IAM quotas).
+const maxRoleName = 64
+
 func (c Config) validateClusterName(ps *Problems) {
-	// A role's name has at most 64 characters (IAM quotas), fewer than any other name that begins with the
-	// cluster's. An adopted role keeps the name that it has.
+	// A role's name may have fewer characters than any other name that begins with the cluster's. An adopted role
+	// keeps the name that it has.
 	suffix := "-" + c.Region + "-collector"
-	room := 64 - len(suffix)
+	room := maxRoleName - len(suffix)
 	if ps.match("clusterName", c.ClusterName, clusterNameRule) && len(c.ClusterName) > room && !c.Adopted {
 		ps.Add(
 			"clusterName",
 			c.ClusterName,
-			"must have at most %d characters: the role %q may have 64 (IAM quotas)",
+			"must have at most %d characters: the role %q may have %d (IAM quotas)",
 			room,
 			c.ClusterName+suffix,
-		)
-	}
-}
-
-// A security group has at most 60 rules for each direction, IPv4 and IPv6 counted apart (Amazon VPC quotas). Two of
-// the brokers' inbound rules admit the groups made here; one of the collectors' outbound rules leads to the
-// brokers.
-const (
-	maxClientGroups = 60 - 2
-	maxEgressCIDRs  = 60 - 1
-)
-
-func (c Config) validateNetwork(ps *Problems) {
-	ps.match("vpcId", c.VPCID, vpcRule)
-	if len(c.SubnetIDs) < 2 {
-		ps.Add("subnetIds", c.SubnetIDs, "list at least 2 subnets, in different Availability Zones")
-	}
-	ps.matchAll("subnetIds", c.SubnetIDs, subnetRule)
-	ps.matchAll("clientSecurityGroupIds", c.ClientSecurityGroupIDs, securityGroupRule)
-	if n := len(c.ClientSecurityGroupIDs); n > maxClientGroups {
-		ps.Add(
-			"clientSecurityGroupIds",
-			fmt.Sprint(n, " groups"),
-			"list at most %d: a security group may have 60 rules",
-			maxClientGroups,
-		)
-	}
-}
-
-func (c Config) validateEgress(ps *Problems) {
-	const key = "collectorEgressCidrs"
-	var v4, v6 int
-	for i, cidr := range c.CollectorEgressCIDRs {
-		prefix, err := netip.ParsePrefix(cidr)
-		switch {
-		case err != nil:
-			ps.Add(key, cidr, "must be an IPv4 or IPv6 CIDR block, such as 203.0.113.0/24")
-		case prefix.Addr().Is4In6():
-			ps.Add(key, cidr, "is an IPv4 block in IPv6 notation: write it in IPv4 notation")
-		case prefix.Masked().String() != cidr:
-			ps.Add(key, cidr, "write %s, which is how AWS stores it", prefix.Masked())
-		case slices.Contains(c.CollectorEgressCIDRs[:i], cidr):
-			ps.Add(key, cidr, "is listed twice; remove one")
-		case prefix.Addr().Is4():
-			v4++
-		default:
-			v6++
-		}
-	}
-	if n := max(v4, v6); n > maxEgressCIDRs {
-		ps.Add(
-			key,
-			fmt.Sprint(n, " blocks"),
-			"list at most %d blocks each of IPv4 and IPv6: a security group may have 60 rules",
-			maxEgressCIDRs,
+			maxRoleName,
 		)
 	}
 }

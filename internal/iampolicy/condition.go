@@ -9,13 +9,15 @@ import (
 
 // conditionKeys are the condition keys that the evaluator knows, in lower case, and whether a request has several
 // values of one (IAM user guide, "AWS global condition context keys"; Service Authorization Reference). A key that
-// ends in / stands for one per tag.
+// ends in / stands for one per tag, and oidc.eks. for aud and sub of every EKS cluster.
 var conditionKeys = map[string]bool{
 	"aws:multifactorauthage":                  false,
 	"aws:multifactorauthpresent":              false,
 	"aws:requestedregion":                     false,
 	"aws:requesttag/":                         false,
 	"aws:resourcetag/":                        false,
+	"aws:sourceaccount":                       false,
+	"aws:sourcearn":                           false,
 	"aws:tagkeys":                             true,
 	"ec2:createaction":                        false,
 	"ec2:vpc":                                 false,
@@ -23,6 +25,8 @@ var conditionKeys = map[string]bool{
 	"iam:passedtoservice":                     false,
 	"iam:permissionsboundary":                 false,
 	"iam:policyarn":                           false,
+	"oidc.eks.":                               false,
+	"sts:externalid":                          false,
 	"token.actions.githubusercontent.com:aud": false,
 	"token.actions.githubusercontent.com:sub": false,
 }
@@ -65,6 +69,9 @@ func checkCondition(name, key string, values []string) error {
 	if tag := strings.Index(lower, "/"); tag >= 0 {
 		lower = lower[:tag+1]
 	}
+	if strings.HasPrefix(lower, "oidc.eks.") {
+		lower = "oidc.eks."
+	}
 	several, known := conditionKeys[lower]
 	if !known {
 		return fmt.Errorf("unknown condition key %s", key)
@@ -76,7 +83,7 @@ func checkCondition(name, key string, values []string) error {
 	}
 	if name == "Null" {
 		if len(values) != 1 || values[0] != "true" && values[0] != "false" {
-			return fmt.Errorf("Null of %s: %s is neither true nor false", key, values)
+			return fmt.Errorf("condition Null of %s: %s is neither true nor false", key, values)
 		}
 		return nil
 	}

@@ -13,7 +13,7 @@ type Document struct {
 type Statement struct {
 	Sid       string
 	Effect    string
-	Principal map[string]string            `json:",omitempty"`
+	Principal map[string]Strings           `json:",omitempty"`
 	Action    []string                     `json:",omitempty"`
 	Resource  []string                     `json:",omitempty"`
 	Condition map[string]map[string]string `json:",omitempty"`

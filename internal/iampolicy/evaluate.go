@@ -42,6 +42,14 @@ func (l *Strings) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
+// MarshalJSON writes a list of one element as that element.
+func (l Strings) MarshalJSON() ([]byte, error) {
+	if len(l) == 1 {
+		return json.Marshal(l[0])
+	}
+	return json.Marshal([]string(l))
+}
+
 // Parse reads an identity-based policy. An element that Decide doesn't support is an error: NotResource, NotAction in
 // an Allow, a policy variable, and condition operators and keys that condition.go doesn't know.
 func Parse(doc string) (Policy, error) {
@@ -165,11 +173,18 @@ func (r Rule) Applies(request Request) bool {
 // names reports whether the principal is one of the rule's.
 func (r Rule) names(principal string) bool {
 	for _, principals := range r.Principal {
-		if slices.Contains(principals, principal) {
+		if slices.ContainsFunc(principals, func(p string) bool { return p == principal || isRoot(p, principal) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// isRoot reports whether p is the account of the principal, which stands for all of the account's principals (IAM user
+// guide, "AWS JSON policy elements: Principal").
+func isRoot(p, principal string) bool {
+	account, ok := strings.CutSuffix(p, ":root")
+	return ok && strings.HasPrefix(principal, account+":")
 }
 
 // wild reports whether s matches the pattern, in which * stands for any number of characters of the class and ? for

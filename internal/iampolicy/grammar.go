@@ -16,8 +16,9 @@ type Action struct {
 }
 
 // Actions are the known actions. kafka-cluster: MSK developer guide, "Semantics of IAM authorization policy actions
-// and resources". kafka and logs: Service Authorization Reference, "Amazon Managed Streaming for Apache Kafka" and
-// "Amazon CloudWatch Logs", as far as a role here is granted them.
+// and resources". kafka, logs and ec2: Service Authorization Reference, "Amazon Managed Streaming for Apache Kafka",
+// "Amazon CloudWatch Logs" and "Amazon EC2", as far as a role here is granted them. A network interface is made in a
+// subnet with security groups, which the same action is then about.
 var Actions = map[string]Action{
 	"kafka-cluster:Connect":         {On: "cluster", Serverless: true},
 	"kafka-cluster:DescribeCluster": {"cluster", "DESCRIBE CLUSTER", []string{"Connect"}, true},
@@ -114,6 +115,13 @@ var Actions = map[string]Action{
 	"kafka:GetBootstrapBrokers": {Serverless: true},
 	"logs:CreateLogStream":      {On: "log-stream", Serverless: true},
 	"logs:PutLogEvents":         {On: "log-stream", Serverless: true},
+
+	"ec2:CreateNetworkInterface":    {On: "network-interface", Serverless: true},
+	"ec2:DeleteNetworkInterface":    {On: "network-interface", Serverless: true},
+	"ec2:DescribeNetworkInterfaces": {Serverless: true},
+	"ec2:DescribeSecurityGroups":    {Serverless: true},
+	"ec2:DescribeSubnets":           {Serverless: true},
+	"ec2:DescribeVpcs":              {Serverless: true},
 }
 
 // InService returns the action with the prefix of the action that needs it.
@@ -122,9 +130,9 @@ func InService(needing, action string) string {
 	return service + ":" + action
 }
 
-// arnForms are the resources that a statement may name, by type. Wildcards are allowed only at the end of a
-// topic's prefix and for the log group's streams (MSK developer guide, "Authorization policy resources";
-// CloudWatch Logs guide).
+// arnForms are the resources that a statement may name, by type. Wildcards are allowed only at the end of a topic's
+// prefix, for MSK Connect's own groups, for the log group's streams and for what is made in EC2 with a network
+// interface (MSK developer guide, "Authorization policy resources"; CloudWatch Logs guide).
 var arnForms = map[string]*regexp.Regexp{
 	"cluster": regexp.MustCompile(
 		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:cluster/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+$`,
@@ -133,7 +141,7 @@ var arnForms = map[string]*regexp.Regexp{
 		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:topic/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/[A-Za-z0-9._-]+\*$`,
 	),
 	"group": regexp.MustCompile(
-		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/[^*?\s]+$`,
+		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/([^*?\s]+|__amazon_msk_connect_\*)$`,
 	),
 	"transactional-id": regexp.MustCompile(
 		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:transactional-id/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/[^*?\s]+$`,
@@ -141,7 +149,13 @@ var arnForms = map[string]*regexp.Regexp{
 	"log-stream": regexp.MustCompile(
 		`^arn:aws[a-z-]*:logs:[a-z0-9-]+:[0-9]{12}:log-group:[A-Za-z0-9._/#-]+:log-stream:\*$`,
 	),
+	"network-interface": regexp.MustCompile(`^arn:aws[a-z-]*:ec2:[a-z0-9-]+:[0-9]{12}:\*/\*$`),
 }
+
+// everyForm is the form of all topics or groups of a cluster, which only an action that describes may name.
+var everyForm = regexp.MustCompile(
+	`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:(topic|group)/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/\*$`,
+)
 
 var sidForm = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 
@@ -201,7 +215,8 @@ func (s Rule) checkGrammar() []string {
 			add("%s on * is not narrowed to one region", name)
 		case a.On != "":
 			for _, r := range s.Resource {
-				if !arnForms[a.On].MatchString(r) {
+				every := strings.Contains(name, ":Describe") && everyForm.MatchString(r)
+				if !every && !arnForms[a.On].MatchString(r) {
 					add("%s takes the ARN of a %s and not %s", name, a.On, r)
 				}
 			}

@@ -81,7 +81,7 @@ const buildTarget = "buildTarget: bin/" + Name
 // Prebuilt returns the text of Pulumi.yaml changed to run a built program instead of building it.
 func Prebuilt(pulumiYAML []byte, program string) ([]byte, error) {
 	if !bytes.Contains(pulumiYAML, []byte(buildTarget)) {
-		return nil, errors.New("Pulumi.yaml: no \"" + buildTarget + "\" to replace")
+		return nil, errors.New("no \"" + buildTarget + "\" in Pulumi.yaml to replace")
 	}
 	return bytes.Replace(pulumiYAML, []byte(buildTarget), []byte("binary: "+program), 1), nil
 }

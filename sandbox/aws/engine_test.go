@@ -29,6 +29,8 @@ const (
 	boundary = "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary"
 	trust    = `{"Version":"2012-10-17","Statement":[` +
 		`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	firehoseMayConnect = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"firehose.amazonaws.com"},` +
+		`"Action":"kafka:CreateVpcConnection","Resource":"ARN"}]}`
 	readOnly = `{"Version":"2012-10-17","Statement":[` +
 		`{"Effect":"Allow","Action":["kafka:DescribeCluster"],"Resource":["*"]}]}`
 )
@@ -187,9 +189,11 @@ func samples(e engine) map[string]object {
 	group := e.create(groupToken, "sample", object{"name": "sample", "vpcId": theVPC}).id
 	role := e.create(roleToken, "sample", object{"name": "sample", "assumeRolePolicy": trust}).id
 	policy := e.create(policyToken, "sample", object{"name": "sample", "policy": readOnly}).id
+	cluster := e.create(clusterToken, "sample", with(clusterInputs(group), "clusterName", "sample")).id
 	rule := e.create(eventRuleToken, "sample", object{"name": "sample", "eventPattern": `{"source":["a"]}`}).id
 	return map[string]object{
-		clusterToken: clusterInputs(group),
+		clusterToken:       clusterInputs(group),
+		clusterPolicyToken: {"clusterArn": cluster, "policy": strings.ReplaceAll(firehoseMayConnect, "ARN", cluster)},
 		groupToken: {
 			"name":        "g",
 			"vpcId":       theVPC,

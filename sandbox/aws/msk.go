@@ -14,7 +14,8 @@ type Cluster struct {
 	State     string            `json:"state"` // ACTIVE or FAILED
 	Bootstrap string            `json:"bootstrap"`
 	VPCs      []VPCConfig       `json:"vpcs"`
-	IAM       bool              `json:"iam"` // SASL/IAM, the only authentication there is
+	IAM       bool              `json:"iam"`              // SASL/IAM, the only authentication there is
+	Policy    string            `json:"policy,omitempty"` // the resource-based policy
 	Tags      map[string]string `json:"tags,omitempty"`
 }
 

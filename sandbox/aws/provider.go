@@ -34,6 +34,7 @@ import (
 // resourceTypes are the resource types, by token.
 var resourceTypes = map[string]*resourceType{
 	clusterToken:                          clusterType,
+	clusterPolicyToken:                    clusterPolicyType,
 	"aws:ec2/securityGroup:SecurityGroup": groupType,
 	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":               egressRuleType,
 	"aws:cloudwatch/logGroup:LogGroup":                                      logGroupType,

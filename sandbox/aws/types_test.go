@@ -101,19 +101,20 @@ var omitted = map[string][]string{
 func TestSDKNames(t *testing.T) {
 	t.Parallel()
 	for typ, in := range map[string]struct{ args, res any }{
-		clusterToken:    {msk.ServerlessClusterArgs{}, msk.ServerlessCluster{}},
-		groupToken:      {ec2.SecurityGroupArgs{}, ec2.SecurityGroup{}},
-		logGroupToken:   {cloudwatch.LogGroupArgs{}, cloudwatch.LogGroup{}},
-		egressToken:     {vpc.SecurityGroupEgressRuleArgs{}, vpc.SecurityGroupEgressRule{}},
-		dashboardToken:  {cloudwatch.DashboardArgs{}, cloudwatch.Dashboard{}},
-		alarmToken:      {cloudwatch.MetricAlarmArgs{}, cloudwatch.MetricAlarm{}},
-		eventRuleToken:  {cloudwatch.EventRuleArgs{}, cloudwatch.EventRule{}},
-		targetToken:     {cloudwatch.EventTargetArgs{}, cloudwatch.EventTarget{}},
-		roleToken:       {iam.RoleArgs{}, iam.Role{}},
-		profileToken:    {iam.InstanceProfileArgs{}, iam.InstanceProfile{}},
-		policyToken:     {iam.PolicyArgs{}, iam.Policy{}},
-		attachmentToken: {iam.RolePolicyAttachmentArgs{}, iam.RolePolicyAttachment{}},
-		exclusiveToken:  {iam.RolePolicyAttachmentsExclusiveArgs{}, iam.RolePolicyAttachmentsExclusive{}},
+		clusterToken:       {msk.ServerlessClusterArgs{}, msk.ServerlessCluster{}},
+		clusterPolicyToken: {msk.ClusterPolicyArgs{}, msk.ClusterPolicy{}},
+		groupToken:         {ec2.SecurityGroupArgs{}, ec2.SecurityGroup{}},
+		logGroupToken:      {cloudwatch.LogGroupArgs{}, cloudwatch.LogGroup{}},
+		egressToken:        {vpc.SecurityGroupEgressRuleArgs{}, vpc.SecurityGroupEgressRule{}},
+		dashboardToken:     {cloudwatch.DashboardArgs{}, cloudwatch.Dashboard{}},
+		alarmToken:         {cloudwatch.MetricAlarmArgs{}, cloudwatch.MetricAlarm{}},
+		roleToken:          {iam.RoleArgs{}, iam.Role{}},
+		profileToken:       {iam.InstanceProfileArgs{}, iam.InstanceProfile{}},
+		policyToken:        {iam.PolicyArgs{}, iam.Policy{}},
+		attachmentToken:    {iam.RolePolicyAttachmentArgs{}, iam.RolePolicyAttachment{}},
+		exclusiveToken:     {iam.RolePolicyAttachmentsExclusiveArgs{}, iam.RolePolicyAttachmentsExclusive{}},
+		eventRuleToken:     {cloudwatch.EventRuleArgs{}, cloudwatch.EventRule{}},
+		targetToken:        {cloudwatch.EventTargetArgs{}, cloudwatch.EventTarget{}},
 	} {
 		k := resourceTypes[typ]
 		require.NotNil(t, k, typ)

@@ -26,7 +26,7 @@ func everything(network, groups []string, key string) map[string]string {
 		"collectorEgressCidrs":   `["203.0.113.0/24","2001:db8::/32"]`,
 		"logKmsKeyArn":           key,
 		"alarmTopicArn":          "arn:aws:sns:ap-south-1:123456789012:on-call",
-		"consumerTeams":          `{"quant":{"topicPrefixes":["exchg."],"groupNames":["quant-live"]}}`,
+		"clients":                `{"quant":{"reads":["exchg."],"groups":["quant-live"]}}`,
 		"allowedAccountIds":      `["123456789012"]`,
 	}
 }
@@ -48,10 +48,10 @@ func steps(other, groups []string, key string) []step {
 			"logRetentionDays":       "0", "logKmsKeyArn": configtest.Unset,
 			"maxConsumerLag": "5", "quotaAlarmPercent": "70", "silenceMinutes": "7",
 			"producerTopicPrefixes": `["exchg.","trades.","ref."]`, "consumerTopicPrefixes": `["exchg.","ref."]`,
-			"consumerTeams": `{"quant":{"topicPrefixes":["exchg.","ref."],"groupNames":["quant-live","quant-2"]}}`,
+			"clients": `{"quant":{"reads":["exchg.","ref."],"groups":["quant-live","quant-2"]}}`,
 		}, command: up},
 		{phase: "update", set: map[string]string{
-			"logRetentionDays": "30", "logKmsKeyArn": key, "consumerTeams": "{}",
+			"logRetentionDays": "30", "logKmsKeyArn": key, "clients": "{}",
 			"permissionsBoundary": "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
 			"consumerGroupNames":  `["team-quant"]`,
 		}, command: up},

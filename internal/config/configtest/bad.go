@@ -22,10 +22,27 @@ func (c BadCase) Problem() string {
 // Config returns the valid configuration with the case's setting.
 func (c BadCase) Config() map[string]string { return With(map[string]string{c.Setting: c.Value}) }
 
-// teamNamed returns the JSON of one team with the name and good lists.
-func teamNamed(name string) string {
-	return `{"` + name + `":{"topicPrefixes":["a."],"groupNames":["g"]}}`
+// client returns the JSON of the client quant with the settings.
+func client(settings string) string { return `{"quant":{` + settings + `}}` }
+
+// clientNamed returns the JSON of one client with the name and good lists.
+func clientNamed(name string) string { return `{"` + name + `":{"reads":["a."],"groups":["g"]}}` }
+
+// runsOn returns the JSON of a client that runs on this.
+func runsOn(what string) string { return client(`"writes":["a."],"runsOn":` + what) }
+
+// podIdentity returns the JSON of a client that runs on pods with the settings.
+func podIdentity(settings string) string { return runsOn(`{"podIdentity":{` + settings + `}}`) }
+
+// furtherVPC returns the JSON of a further VPC with the settings and a client's group.
+func furtherVPC(settings string) string {
+	return `[{` + settings + `,"clientSecurityGroupIds":["sg-11111111"]}]`
 }
+
+const furtherSubnets = `"subnetIds":["subnet-11111111","subnet-22222222"]`
+
+// irsa is the JSON of a service account.
+const irsa = `{"providerArn":"` + OIDCProvider + `","namespace":"n","serviceAccount":"s"}`
 
 // Bad breaks every rule: each limit just passed, wrong types, look-alike characters and injections.
 var Bad = []BadCase{
@@ -109,6 +126,41 @@ var Bad = []BadCase{
 	{"59 client groups", "clientSecurityGroupIds", ListOf(59, "sg-000000%02x"), "", "at most 58"},
 	{"client group is a name", "clientSecurityGroupIds", `["default"]`, "", "the id of a security group"},
 	{"client group twice", "clientSecurityGroupIds", `["sg-0a1b2c3d","sg-0a1b2c3d"]`, "", "listed twice"},
+
+	{"client block of all", "clientCidrs", `["0.0.0.0/0"]`, "", "every address"},
+	{"client block of all IPv6", "clientCidrs", `["10.0.0.0/8","::/0"]`, "", "every address"},
+	{"client block without a length", "clientCidrs", `["10.0.0.1"]`, "", "CIDR block"},
+	{"client block with host bits", "clientCidrs", `["10.1.2.3/8"]`, "", "write 10.0.0.0/8"},
+	{"client block twice", "clientCidrs", `["10.0.0.0/8","10.0.0.0/8"]`, "", "listed twice"},
+	{"59 client blocks", "clientCidrs", ListOf(59, "10.0.%d.0/24"), "", "at most 58"},
+
+	{"further VPC without subnets", "furtherVpcs", furtherVPC(`"vpcId":"vpc-11111111"`), "furtherVpcs.subnetIds", "at least 2"},
+	{
+		"further VPC is the first", "furtherVpcs", furtherVPC(`"vpcId":"vpc-0a1b2c3d4e5f60718",` + furtherSubnets),
+		"furtherVpcs.vpcId", "is vpcId already",
+	},
+	{
+		"further VPC without clients", "furtherVpcs", `[{"vpcId":"vpc-11111111",` + furtherSubnets + `}]`,
+		"furtherVpcs.clientSecurityGroupIds", "nothing in this VPC could reach the brokers",
+	},
+	{
+		"further VPC with an unknown field", "furtherVpcs", furtherVPC(`"id":"vpc-11111111"`),
+		"furtherVpcs.id", "unknown setting; there are vpcId, subnetIds, clientSecurityGroupIds",
+	},
+	{"further VPC by its id", "furtherVpcs", `["vpc-11111111"]`, "", "must be a map with some of vpcId"},
+	{"further VPCs null", "furtherVpcs", `null`, "", "must be a map"},
+	{"5 further VPCs", "furtherVpcs", "[" + strings.Repeat("{},", 4) + "{}]", "", "at most 4"},
+	{
+		"further VPC twice", "furtherVpcs", `[{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]},` +
+			`{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]}]`,
+		"furtherVpcs[1].vpcId", "is furtherVpcs[0].vpcId already",
+	},
+
+	{"cluster policy of another service", "clusterPolicyServices", `["lambda"]`, "", "one of firehose, replicator"},
+	{"cluster policy of all", "clusterPolicyServices", `["*"]`, "", "one of firehose, replicator"},
+	{"cluster policy twice", "clusterPolicyServices", `["firehose","firehose"]`, "", "listed twice"},
+	{"cluster policy as text", "clusterPolicyServices", `firehose`, "", "a list of strings"},
+	{"observers as text", "observers", "yes", "", "true or false"},
 
 	{"egress without a length", "collectorEgressCidrs", `["10.0.0.1"]`, "", "CIDR block"},
 	{"egress with host bits", "collectorEgressCidrs", `["10.1.2.3/8"]`, "", "write 10.0.0.0/8"},
@@ -229,106 +281,308 @@ var Bad = []BadCase{
 	{"group that would end a query's string", "consumerGroupNames", `["a' OR 'b"]`, "", "quotes"},
 	{"group with an apostrophe", "consumerGroupNames", `["team's"]`, "", "quotes"},
 
-	{"teams: list", "consumerTeams", `["quant"]`, "", "map from each team's name"},
-	{"teams: text", "consumerTeams", `quant`, "", "map from each team's name"},
-	{"teams: empty", "consumerTeams", ``, "", "map from each team's name"},
-	{"teams: null", "consumerTeams", `null`, "", "map from each team's name"},
+	{"clients: list", "clients", `["quant"]`, "", "map from each name"},
+	{"clients: text", "clients", `quant`, "", "map from each name"},
+	{"clients: empty", "clients", ``, "", "map from each name"},
+	{"clients: null", "clients", `null`, "", "map from each name"},
+	{"clients: one a list", "clients", `{"quant":["a."]}`, "clients.quant", "must be a map with some of writes, reads"},
+	{"clients: one null", "clients", `{"quant":null}`, "clients.quant", "must be a map"},
 	{
-		"teams: team a list", "consumerTeams",
-		`{"quant":["a."]}`,
-		"consumerTeams.quant", "topicPrefixes and groupNames",
-	},
-	{"teams: team null", "consumerTeams", `{"quant":null}`, "consumerTeams.quant", "topicPrefixes and groupNames"},
-	{
-		"teams: field misspelt", "consumerTeams",
-		`{"quant":{"topicPrefixes":["a."],"groups":["g"]}}`,
-		"consumerTeams.quant.groups", "unknown setting",
+		"clients: field misspelt", "clients",
+		client(`"reads":["a."],"group":["g"]`),
+		"clients.quant.group", "unknown setting",
 	},
 	{
-		"teams: field in other letters", "consumerTeams",
-		`{"quant":{"topicprefixes":["a."],"groupNames":["g"]}}`,
-		"consumerTeams.quant.topicprefixes", "unknown setting",
+		"clients: field in capitals", "clients",
+		client(`"Reads":["a."],"groups":["g"]`),
+		"clients.quant.Reads", "unknown setting",
 	},
 	{
-		"teams: list null", "consumerTeams",
-		`{"quant":{"topicPrefixes":["a."],"groupNames":null}}`,
-		"consumerTeams.quant.groupNames", "contains an empty value",
+		"clients: list null", "clients",
+		client(`"reads":["a."],"groups":null`),
+		"clients.quant.groups", "contains an empty value",
 	},
 	{
-		"teams: entry null", "consumerTeams",
-		`{"quant":{"topicPrefixes":[null],"groupNames":["g"]}}`,
-		"consumerTeams.quant.topicPrefixes", "contains an empty value",
+		"clients: entry null", "clients",
+		client(`"reads":[null],"groups":["g"]`),
+		"clients.quant.reads", "contains an empty value",
 	},
 	{
-		"teams: entry a number", "consumerTeams",
-		`{"quant":{"topicPrefixes":["a."],"groupNames":[7]}}`,
-		"consumerTeams.quant.groupNames", "quote numbers",
+		"clients: entry a number", "clients",
+		client(`"reads":["a."],"groups":[7]`),
+		"clients.quant.groups", "quote numbers",
+	},
+	{"clients: list a string", "clients", client(`"writes":"a."`), "clients.quant.writes", "list of strings"},
+	{"clients: no groups", "clients", client(`"reads":["a."]`), "clients.quant.groups", "at least one consumer group"},
+	{"clients: no prefixes", "clients", client(`"reads":[],"groups":["g"]`), "clients.quant.reads", "or remove groups"},
+	{
+		"clients: writer without prefixes to read", "clients",
+		client(`"writes":["a."],"groups":["g"]`),
+		"clients.quant.reads", "or remove groups",
+	},
+	{"clients: nothing", "clients", client(``), "clients.quant", "must write or read something"},
+	{
+		"clients: only a role", "clients",
+		client(`"runsOn":{"ecs":true}`),
+		"clients.quant", "must write or read something",
 	},
 	{
-		"teams: list a string", "consumerTeams",
-		`{"quant":{"topicPrefixes":"a.","groupNames":["g"]}}`,
-		"consumerTeams.quant.topicPrefixes", "list of strings",
+		"clients: all topics", "clients",
+		client(`"reads":["*"],"groups":["g"]`),
+		"clients.quant.reads", "without a wildcard",
+	},
+	{"clients: internal topics", "clients", client(`"writes":["__"]`), "clients.quant.writes", "internal topics"},
+	{
+		"clients: internal topics of MSK Connect", "clients",
+		client(`"reads":["__amazon_msk_connect_"],"groups":["g"]`),
+		"clients.quant.reads", "internal topics",
 	},
 	{
-		"teams: no groups", "consumerTeams",
-		`{"quant":{"topicPrefixes":["a."]}}`,
-		"consumerTeams.quant.groupNames", "at least one consumer group",
+		"clients: group with a variable", "clients",
+		client(`"reads":["a."],"groups":["${aws:username}"]`),
+		"clients.quant.groups", "exact name",
 	},
 	{
-		"teams: no prefixes", "consumerTeams",
-		`{"quant":{"topicPrefixes":[],"groupNames":["g"]}}`,
-		"consumerTeams.quant.topicPrefixes", "at least one topic prefix",
+		"clients: group twice", "clients",
+		client(`"reads":["a."],"groups":["g","g"]`),
+		"clients.quant.groups", "listed twice",
+	},
+	{"clients: prefix twice", "clients", client(`"writes":["a.","a."]`), "clients.quant.writes", "listed twice"},
+
+	{"clients: name empty", "clients", clientNamed(""), "", "1 to 40 small letters"},
+	{"clients: name of 41", "clients", clientNamed(strings.Repeat("q", 41)), "", "1 to 40 small letters"},
+	{"clients: name with a space", "clients", clientNamed("quant live"), "", "1 to 40 small letters"},
+	{"clients: name with a dot", "clients", clientNamed("quant.live"), "", "1 to 40 small letters"},
+	{"clients: name with colons", "clients", clientNamed("a::b"), "", "1 to 40 small letters"},
+	{"clients: name with a star", "clients", clientNamed("*"), "", "1 to 40 small letters"},
+	{"clients: name in capitals", "clients", clientNamed("Quant"), "", "1 to 40 small letters"},
+	{"clients: name with a leading hyphen", "clients", clientNamed("-quant"), "", "start with a letter or digit"},
+	{"clients: name with a Cyrillic a", "clients", clientNamed("quаnt"), "", "1 to 40 small letters"},
+	{"clients: name of the collectors", "clients", clientNamed("collector"), "", "a name of the program's own"},
+	{"clients: name of the producers' policy", "clients", clientNamed("producer"), "", "a name of the program's own"},
+	{"clients: name of the shared consumers", "clients", clientNamed("consumer"), "", "a name of the program's own"},
+	{"clients: name of the operators", "clients", clientNamed("operator"), "", "a name of the program's own"},
+	{"clients: name of the observers", "clients", clientNamed("observer"), "", "a name of the program's own"},
+	{
+		"clients: name too long for its role", "clients",
+		`{"` + strings.Repeat("q", 33) + `":{"writes":["a."],"runsOn":{"ecs":true}}}`, "", "must be shorter by 1",
 	},
 	{
-		"teams: nothing", "consumerTeams",
-		`{"quant":{}}`,
-		"consumerTeams.quant.groupNames", "at least one consumer group",
+		"clients: group of two", "clients",
+		`{"a":{"reads":["a."],"groups":["g"]},"b":{"reads":["b."],"groups":["g"]}}`,
+		"clients.b.groups", "already in clients.a.groups",
 	},
 	{
-		"teams: all topics", "consumerTeams",
-		`{"quant":{"topicPrefixes":["*"],"groupNames":["g"]}}`,
-		"consumerTeams.quant.topicPrefixes", "without a wildcard",
-	},
-	{
-		"teams: internal topics", "consumerTeams",
-		`{"quant":{"topicPrefixes":["__"],"groupNames":["g"]}}`,
-		"consumerTeams.quant.topicPrefixes", "internal topics",
-	},
-	{
-		"teams: group with a variable", "consumerTeams",
-		`{"quant":{"topicPrefixes":["a."],"groupNames":["${aws:username}"]}}`,
-		"consumerTeams.quant.groupNames", "exact name",
-	},
-	{
-		"teams: group twice", "consumerTeams",
-		`{"quant":{"topicPrefixes":["a."],"groupNames":["g","g"]}}`,
-		"consumerTeams.quant.groupNames", "listed twice",
+		"clients: group of the shared list", "clients",
+		`{"a":{"reads":["a."],"groups":["team-quant"]}}`, "clients.a.groups", "already in consumerGroupNames",
 	},
 
-	{"teams: name empty", "consumerTeams", teamNamed(""), "", "1 to 40 letters"},
-	{"teams: name of 41", "consumerTeams", teamNamed(strings.Repeat("q", 41)), "", "1 to 40 letters"},
-	{"teams: name with a space", "consumerTeams", teamNamed("quant live"), "", "1 to 40 letters"},
-	{"teams: name with a dot", "consumerTeams", teamNamed("quant.live"), "", "1 to 40 letters"},
-	{"teams: name with colons", "consumerTeams", teamNamed("a::b"), "", "1 to 40 letters"},
+	{"runs on: a word", "clients", runsOn(`"ecs"`), "clients.quant.runsOn", "must be a map with some of ec2, ecs"},
+	{"runs on: null", "clients", runsOn(`null`), "clients.quant.runsOn", "must be a map"},
+	{"runs on: nothing", "clients", runsOn(`{}`), "clients.quant.runsOn", "name at least one of ec2, ecs, podIdentity"},
 	{
-		"teams: name with a leading hyphen", "consumerTeams",
-		teamNamed("-quant"),
-		"", "start with a letter or digit",
+		"runs on: unknown", "clients",
+		runsOn(`{"fargate":true}`),
+		"clients.quant.runsOn.fargate", "unknown setting; there are ec2",
 	},
-	{"teams: name with a Cyrillic a", "consumerTeams", teamNamed("quаnt"), "", "1 to 40 letters"},
+	{"runs on: not ECS", "clients", runsOn(`{"ecs":false}`), "clients.quant.runsOn.ecs", "must be true, or left out"},
 	{
-		"teams: names that differ by case", "consumerTeams",
-		`{"Quant":{"topicPrefixes":["a."],"groupNames":["g"]},"quant":{"topicPrefixes":["a."],"groupNames":["h"]}}`,
-		"", "must differ from Quant",
+		"runs on: not EC2, but ECS", "clients",
+		runsOn(`{"ec2":false,"ecs":true}`),
+		"clients.quant.runsOn.ec2", "must be true, or left out",
 	},
 	{
-		"teams: group of two teams", "consumerTeams",
-		`{"a":{"topicPrefixes":["a."],"groupNames":["g"]},"b":{"topicPrefixes":["b."],"groupNames":["g"]}}`,
-		"consumerTeams.b.groupNames", "already in consumerTeams.a.groupNames",
+		"runs on: Lambda as text", "clients",
+		runsOn(`{"lambda":"true"}`),
+		"clients.quant.runsOn.lambda", "must be true, or left out",
 	},
 	{
-		"teams: group of the shared list", "consumerTeams",
-		`{"a":{"topicPrefixes":["a."],"groupNames":["team-quant"]}}`,
-		"consumerTeams.a.groupNames", "already in consumerGroupNames",
+		"runs on: MSK Connect null", "clients",
+		runsOn(`{"mskConnect":null}`),
+		"clients.quant.runsOn.mskConnect", "contains an empty value",
+	},
+	{"runs on: ECS a map", "clients", runsOn(`{"ecs":{}}`), "clients.quant.runsOn.ecs", "must be true, or left out"},
+
+	{
+		"pods: true", "clients",
+		runsOn(`{"podIdentity":true}`),
+		"clients.quant.runsOn.podIdentity", "must be a map with some of cluster",
+	},
+	{
+		"pods: none", "clients",
+		runsOn(`{"podIdentity":[]}`),
+		"clients.quant.runsOn.podIdentity", "at least one service account",
+	},
+	{"pods: null", "clients", runsOn(`{"podIdentity":null}`), "clients.quant.runsOn.podIdentity", "must be a map"},
+	{
+		"pods: cluster missing", "clients",
+		podIdentity(`"namespace":"n","serviceAccount":"s"`),
+		"clients.quant.runsOn.podIdentity.cluster", "name of an EKS cluster",
+	},
+	{
+		"pods: cluster by ARN", "clients",
+		podIdentity(`"cluster":"arn:aws:eks:ap-south-1:123456789012:cluster/c","namespace":"n","serviceAccount":"s"`),
+		"clients.quant.runsOn.podIdentity.cluster", "not its ARN",
+	},
+	{
+		"pods: any cluster", "clients",
+		podIdentity(`"cluster":"*","namespace":"n","serviceAccount":"s"`),
+		"clients.quant.runsOn.podIdentity.cluster", "name of an EKS cluster",
+	},
+	{
+		"pods: namespace missing", "clients",
+		podIdentity(`"cluster":"c","serviceAccount":"s"`),
+		"clients.quant.runsOn.podIdentity.namespace", "Kubernetes namespace",
+	},
+	{
+		"pods: any namespace", "clients",
+		podIdentity(`"cluster":"c","namespace":"*","serviceAccount":"s"`),
+		"clients.quant.runsOn.podIdentity.namespace", "without a wildcard",
+	},
+	{
+		"pods: namespace a number", "clients",
+		podIdentity(`"cluster":"c","namespace":7,"serviceAccount":"s"`),
+		"clients.quant.runsOn.podIdentity.namespace", "quote numbers",
+	},
+	{
+		"pods: service account in capitals", "clients",
+		podIdentity(`"cluster":"c","namespace":"n","serviceAccount":"S"`),
+		"clients.quant.runsOn.podIdentity.serviceAccount", "Kubernetes service account",
+	},
+	{
+		"pods: service account with a variable", "clients",
+		podIdentity(`"cluster":"c","namespace":"n","serviceAccount":"${aws:x}"`),
+		"clients.quant.runsOn.podIdentity.serviceAccount", "without a wildcard",
+	},
+	{
+		"pods: service account null", "clients",
+		podIdentity(`"cluster":"c","namespace":"n","serviceAccount":null`),
+		"clients.quant.runsOn.podIdentity.serviceAccount", "contains an empty value",
+	},
+	{
+		"pods: field misspelt", "clients",
+		podIdentity(`"cluster":"c","namespace":"n","serviceaccount":"s"`),
+		"clients.quant.runsOn.podIdentity.serviceaccount", "unknown setting; there are cluster, namespace, serviceAccount",
+	},
+	{
+		"pods: the second of two", "clients",
+		runsOn(`{"podIdentity":[{"cluster":"c","namespace":"n","serviceAccount":"s"},` +
+			`{"cluster":"c","namespace":"n"}]}`),
+		"clients.quant.runsOn.podIdentity[1].serviceAccount", "Kubernetes service account",
+	},
+	{
+		"pods: service account twice", "clients",
+		runsOn(`{"podIdentity":[{"cluster":"c","namespace":"n","serviceAccount":"s"},` +
+			`{"cluster":"c","namespace":"n","serviceAccount":"s"}]}`),
+		"clients.quant.runsOn.podIdentity[1]", "already in clients.quant.runsOn.podIdentity[0]",
+	},
+	{
+		"pods: service account of two clients", "clients",
+		`{"a":{"writes":["a."],"runsOn":{"podIdentity":{"cluster":"c","namespace":"n","serviceAccount":"s"}}},` +
+			`"b":{"writes":["b."],"runsOn":{"podIdentity":{"cluster":"c","namespace":"n","serviceAccount":"s"}}}}`,
+		"clients.b.runsOn.podIdentity", "already in clients.a.runsOn.podIdentity",
+	},
+
+	{
+		"IRSA: no provider", "clients",
+		runsOn(`{"irsa":{"namespace":"n","serviceAccount":"s"}}`),
+		"clients.quant.runsOn.irsa.providerArn", "OpenID Connect provider",
+	},
+	{"IRSA: none", "clients", runsOn(`{"irsa":[]}`), "clients.quant.runsOn.irsa", "at least one service account"},
+	{
+		"IRSA: issuer for provider", "clients",
+		runsOn(`{"irsa":{"providerArn":"https://oidc.eks.ap-south-1.amazonaws.com/id/A","namespace":"n",` +
+			`"serviceAccount":"s"}}`),
+		"clients.quant.runsOn.irsa.providerArn", "OpenID Connect provider",
+	},
+	{
+		"IRSA: any service account", "clients",
+		runsOn(`{"irsa":{"providerArn":"` + OIDCProvider + `","namespace":"n","serviceAccount":"*"}}`),
+		"clients.quant.runsOn.irsa.serviceAccount", "without a wildcard",
+	},
+	{
+		"IRSA: service account of two clients", "clients",
+		`{"a":{"writes":["a."],"runsOn":{"irsa":` + irsa + `}},"b":{"writes":["b."],"runsOn":{"irsa":` + irsa + `}}}`,
+		"clients.b.runsOn.irsa", "already in clients.a.runsOn.irsa",
+	},
+
+	{
+		"account: a string", "clients",
+		runsOn(`{"account":"210987654321"}`),
+		"clients.quant.runsOn.account", "must be a map with some of id",
+	},
+	{
+		"account: id missing", "clients",
+		runsOn(`{"account":{"externalId":"ab"}}`),
+		"clients.quant.runsOn.account.id", "12 digits",
+	},
+	{
+		"account: id a number", "clients",
+		runsOn(`{"account":{"id":210987654321,"externalId":"ab"}}`),
+		"clients.quant.runsOn.account.id", "quote numbers",
+	},
+	{
+		"account: everyone in it", "clients",
+		runsOn(`{"account":{"id":"210987654321"}}`),
+		"clients.quant.runsOn.account", "everything in the account could assume the role",
+	},
+	{
+		"account: external id of one character", "clients",
+		runsOn(`{"account":{"id":"210987654321","externalId":"a"}}`),
+		"clients.quant.runsOn.account.externalId", "2 to 1000",
+	},
+	{
+		"account: external id with a star", "clients",
+		runsOn(`{"account":{"id":"210987654321","externalId":"md-*"}}`),
+		"clients.quant.runsOn.account.externalId", "2 to 1000",
+	},
+	{
+		"account: role by name", "clients",
+		runsOn(`{"account":{"id":"210987654321","roleArns":["reader"]}}`),
+		"clients.quant.runsOn.account.roleArns", "the ARN of a role",
+	},
+	{
+		"account: role of a third account", "clients",
+		runsOn(`{"account":{"id":"210987654321","roleArns":["arn:aws:iam::111122223333:role/r"]}}`),
+		"clients.quant.runsOn.account.roleArns", "a role of account 210987654321",
+	},
+	{
+		"account: all roles", "clients",
+		runsOn(`{"account":{"id":"210987654321","roleArns":["arn:aws:iam::210987654321:role/*"]}}`),
+		"clients.quant.runsOn.account.roleArns", "the ARN of a role",
+	},
+	{
+		"account: role twice", "clients",
+		runsOn(`{"account":{"id":"210987654321",` +
+			`"roleArns":["arn:aws:iam::210987654321:role/r","arn:aws:iam::210987654321:role/r"]}}`),
+		"clients.quant.runsOn.account.roleArns", "listed twice",
+	},
+
+	{
+		"policies: without a role", "clients",
+		client(`"writes":["a."],"policyArns":["arn:aws:iam::aws:policy/ReadOnlyAccess"]`),
+		"clients.quant.policyArns", "there is no role",
+	},
+	{
+		"policies: by name", "clients",
+		client(`"writes":["a."],"runsOn":{"ecs":true},"policyArns":["ReadOnlyAccess"]`),
+		"clients.quant.policyArns", "ARN of a managed policy",
+	},
+	{
+		"policies: twice", "clients",
+		client(`"writes":["a."],"runsOn":{"ecs":true},` +
+			`"policyArns":["arn:aws:iam::aws:policy/A","arn:aws:iam::aws:policy/A"]`),
+		"clients.quant.policyArns", "listed twice",
+	},
+	{
+		"policies: 9 of a writer", "clients",
+		client(`"writes":["a."],"runsOn":{"ecs":true},"policyArns":` + ListOf(9, "arn:aws:iam::aws:policy/P%d")),
+		"clients.quant.policyArns", "at most 8",
+	},
+	{
+		"policies: 7 of a function", "clients",
+		client(`"reads":["a."],"groups":["g"],"runsOn":{"lambda":true},"policyArns":` +
+			ListOf(7, "arn:aws:iam::aws:policy/P%d")),
+		"clients.quant.policyArns", "at most 6",
 	},
 }

@@ -2,6 +2,7 @@
 package configtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -72,7 +73,50 @@ func TagsOf(n int) string {
 // AlarmTopic is the ARN of an SNS topic that the valid configuration can use.
 const AlarmTopic = "arn:aws:sns:ap-south-1:111122223333:on-call"
 
-// Teams is the JSON of two teams that the valid configuration can use.
-const Teams = `{
-	"quant":    {"topicPrefixes": ["exchg.binance.", "trades."], "groupNames": ["quant-live", "quant-replay"]},
-	"research": {"topicPrefixes": ["exchg.okx.", "ref."], "groupNames": ["research"]}}`
+// OIDCProvider is the ARN of the OpenID Connect provider of an EKS cluster in the sandbox's account.
+const OIDCProvider = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.ap-south-1.amazonaws.com/id/" +
+	"0123456789ABCDEF0123456789ABCDEF"
+
+// Clients is the JSON of clients that the valid configuration can use: two without a role, and one of each kind that
+// has one.
+const Clients = `{
+	"quant":    {"reads": ["exchg.binance.", "trades."], "groups": ["quant-live", "quant-replay"]},
+	"research": {"reads": ["exchg.okx.", "ref."], "groups": ["research"]},
+	"replayer": {"reads": ["exchg."], "writes": ["replay."], "groups": ["replayer"], "runsOn": {"ec2": true}},
+	"okx-collector": {"writes": ["exchg.okx."], "runsOn": {"ecs": true}},
+	"normalizer": {"reads": ["exchg."], "writes": ["normalized."], "groups": ["normalizer"], "runsOn":
+		{"podIdentity": {"cluster": "md-prod", "namespace": "streams", "serviceAccount": "normalizer"}}},
+	"risk":     {"reads": ["trades."], "groups": ["risk"], "runsOn": {"ec2": true, "irsa": [
+		{"providerArn": "` + OIDCProvider + `", "namespace": "risk", "serviceAccount": "engine"},
+		{"providerArn": "` + OIDCProvider + `", "namespace": "risk", "serviceAccount": "replay"}]}},
+	"alerts":   {"reads": ["exchg."], "groups": ["alerts"], "runsOn": {"lambda": true}},
+	"archive":  {"reads": ["exchg."], "groups": ["connect-archive"], "runsOn": {"mskConnect": true},
+		"policyArns": ["arn:aws:iam::aws:policy/AmazonS3FullAccess"]},
+	"partner":  {"reads": ["exchg.public."], "groups": ["partner"], "runsOn":
+		{"account": {"id": "210987654321", "externalId": "md-partner"}}},
+	"auditor":  {"reads": ["trades."], "groups": ["auditor"], "runsOn": {"account":
+		{"id": "210987654321", "roleArns": ["arn:aws:iam::210987654321:role/audit/reader"]}}}}`
+
+// MixedClients returns the JSON of n clients, of which every second has a role, of each kind in turn.
+func MixedClients(n int) string {
+	kinds := []string{
+		`{"ec2":true}`, `{"ecs":true}`, `{"podIdentity":{"cluster":"md","namespace":"n","serviceAccount":"%s"}}`,
+		`{"irsa":{"providerArn":"` + OIDCProvider + `","namespace":"n","serviceAccount":"%s"}}`,
+		`{"lambda":true}`, `{"mskConnect":true}`, `{"account":{"id":"210987654321","externalId":"%s"}}`,
+	}
+	clients := map[string]json.RawMessage{}
+	for i := range n {
+		name := fmt.Sprintf("client-%03d", i)
+		settings := `{"reads":["` + name + `."],"groups":["` + name + `"]`
+		if i%2 == 1 {
+			settings += `,"writes":["` + name + `.out."],"runsOn":` + strings.ReplaceAll(kinds[i/2%len(kinds)], "%s", name)
+		}
+		clients[name] = json.RawMessage(settings + "}")
+	}
+	return compact.JSON(clients)
+}
+
+// Readers is the JSON of two clients without a role.
+const Readers = `{
+	"quant":    {"reads": ["exchg.binance.", "trades."], "groups": ["quant-live", "quant-replay"]},
+	"research": {"reads": ["exchg.okx.", "ref."], "groups": ["research"]}}`

@@ -28,10 +28,13 @@ func Seeds(keys []string) []Seed {
 	for _, c := range Bad {
 		add(c.Setting, c.Value, "clusterName", "crypto-stream")
 	}
-	teams := `{"quant":{"topicPrefixes":["exchg.","trades."],"groupNames":["q1","q:2"]},` +
-		`"ops":{"topicPrefixes":["x"],"groupNames":["o"]}}`
-	add("consumerTeams", teams, "consumerTopicPrefixes", "[]")
-	add("consumerTeams", teams, "aws:region", "us-gov-west-1")
+	for _, c := range []string{
+		Clients,
+		`{"quant":{"reads":["exchg.","trades."],"groups":["q1","q:2"]},"ops":{"reads":["x"],"groups":["o"]}}`,
+	} {
+		add("clients", c, "consumerTopicPrefixes", "[]")
+		add("clients", c, "aws:region", "us-gov-west-1")
+	}
 	add("producerTopicPrefixes", `["a","a-","a.b","Z_9"]`, "aws:region", "cn-north-1")
 	add("consumerGroupNames", `["a/b$c:d","x$","{y}"]`, "clusterName", "7")
 	add("producerTopicPrefixes", ListOf(45, strings.Repeat("p", 20)+"%d"),
