@@ -125,8 +125,8 @@ func newPolicy(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, p
 
 // newRole declares the client's role with its policies, and the profile that gives it to instances if it runs on any.
 // The role waits for its policies, and so for the cluster: if a protected cluster refuses its new name, clients keep
-// their roles. If everything gets a new name, Pulumi takes each policy off the role before it deletes the policy; if the
-// role were replaced at the same time, it wouldn't wait for that.
+// their roles. If everything gets a new name, Pulumi takes each policy off the role before it deletes the policy; if
+// the role were replaced at the same time, it wouldn't wait for that.
 func (c *client) newRole(
 	ctx *pulumi.Context,
 	cfg config.Config,

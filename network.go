@@ -93,8 +93,8 @@ func admitted(collector, consumer string, configured []string) ([]string, error)
 	return ids, ps.Err()
 }
 
-// brokersIngress returns the inbound rules of a brokers' group. Inline rules are exclusive: a rule that somebody adds by
-// hand shows as drift and is removed.
+// brokersIngress returns the inbound rules of a brokers' group. Inline rules are exclusive: a rule that somebody adds
+// by hand shows as drift and is removed.
 func brokersIngress(cfg config.Config, clients pulumi.StringArrayInput) ec2.SecurityGroupIngressArray {
 	kafka := func(description string) ec2.SecurityGroupIngressArgs {
 		return ec2.SecurityGroupIngressArgs{

@@ -133,8 +133,8 @@ func lambdaPolicy(region string, acct account) policy {
 	}
 }
 
-// observerPolicy returns the policy of user interfaces and lag exporters. It describes all topics and groups: their names
-// would outgrow a policy, and groups come and go. It changes nothing, and reads no data.
+// observerPolicy returns the policy of user interfaces and lag exporters. It describes all topics and groups: their
+// names would outgrow a policy, and groups come and go. It changes nothing, and reads no data.
 func observerPolicy() policy {
 	return policy{
 		name:        "observer",

@@ -157,7 +157,12 @@ func verifyPlace(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider,
 	*ps = append(*ps, sideBySide(checks...)...)
 	distinct := sortedSet(zones)
 	if len(distinct) == 1 && distinct[0] != "" {
-		ps.Add(v.Subnets.Key, v.Subnets.Names, "must be in at least 2 Availability Zones; all of these are in %s", distinct[0])
+		ps.Add(
+			v.Subnets.Key,
+			v.Subnets.Names,
+			"must be in at least 2 Availability Zones; all of these are in %s",
+			distinct[0],
+		)
 	}
 }
 

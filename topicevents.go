@@ -97,8 +97,8 @@ func (a account) owns(arn string) bool {
 	return len(parts) > 4 && parts[4] == a.ID
 }
 
-// topicEventWarnings returns a warning if EventBridge can't reach the alarm topic: for one in another account it needs a
-// role (EventBridge guide, "Sending events to an AWS service in another account").
+// topicEventWarnings returns a warning if EventBridge can't reach the alarm topic: for one in another account it needs
+// a role (EventBridge guide, "Sending events to an AWS service in another account").
 func topicEventWarnings(cfg config.Config, acct account) []string {
 	if len(topicEventNames(cfg)) == 0 || acct.owns(cfg.AlarmTopicARN) {
 		return nil

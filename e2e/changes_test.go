@@ -154,8 +154,8 @@ func changesOf(groups []string) []change {
 			embedded: otherProvider,
 		},
 		{
-			what:  "`clusterName`: changed",
-			set:   one("clusterName", "renamed"),
+			what: "`clusterName`: changed",
+			set:  one("clusterName", "renamed"),
 			// The tag AccessScope, which is the cluster's name here, changes on what isn't replaced.
 			steps: slices.Concat(steps("replace", namedForCluster...), steps("update", groupsAndRules...)),
 		},

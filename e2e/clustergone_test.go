@@ -16,16 +16,16 @@ import (
 func TestTheClusterIsGone(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(map[string]string{
-		"consumerTeams": `{"quant":{"topicPrefixes":["exchg."],"groupNames":["quant"]}}`,
+		"clients": `{"quant":{"reads":["exchg."],"groups":["quant"]}}`,
 	}))
 	s.Up(t)
-	settings := func(role ...string) map[string]string {
+	settings := func(of ...string) map[string]string {
 		t.Helper()
-		stdout, stderr, code := s.Mskctl(t, nil, append([]string{"client-env", stacktest.Name, "--role"}, role...)...)
+		stdout, stderr, code := s.Mskctl(t, nil, append([]string{"client-env", stacktest.Name}, of...)...)
 		require.Zero(t, code, stderr)
 		return sourced(t, stdout)
 	}
-	outputs, collector, team := s.Outputs(t), settings("collector"), settings("consumer", "--team", "quant")
+	outputs, collector, quant := s.Outputs(t), settings("--role", "collector"), settings("--client", "quant")
 	s.AWS.Edit(func(a *aws.State) { clear(a.Clusters) })
 
 	out, code := s.mskctl(t, nil, "drift", stacktest.Name)
@@ -34,7 +34,7 @@ func TestTheClusterIsGone(t *testing.T) {
 	steps, refusals := s.Plan(t, "--refresh")
 	assert.Empty(t, refusals, "protection doesn't stop this")
 	assert.Equal(t, []string{
-		"create msk/serverlessCluster cluster", "update iam/policy consumer", "update iam/policy consumer-quant",
+		"create msk/serverlessCluster cluster", "update iam/policy client-quant", "update iam/policy consumer",
 		"update iam/policy control-plane", "update iam/policy operator", "update iam/policy producer",
 	}, steps)
 
@@ -47,9 +47,9 @@ func TestTheClusterIsGone(t *testing.T) {
 		delete(rebuilt, changed)
 	}
 	assert.Equal(t, outputs, rebuilt, "policies, groups and names are the same")
-	for _, was := range []map[string]string{collector, team} {
+	for _, was := range []map[string]string{collector, quant} {
 		was["KAFKA_BOOTSTRAP_SERVERS"] = s.Outputs(t)["bootstrapBrokersSaslIam"].(string)
 	}
-	assert.Equal(t, collector, settings("collector"))
-	assert.Equal(t, team, settings("consumer", "--team", "quant"))
+	assert.Equal(t, collector, settings("--role", "collector"))
+	assert.Equal(t, quant, settings("--client", "quant"))
 }

@@ -146,7 +146,13 @@ func TestClientPrograms(t *testing.T) {
 }
 
 // runExample runs the collector of examples/collector, which produces and then consumes.
-func runExample(t *testing.T, cluster string, state *aws.State, logGroup string, collector, consumer []iampolicy.Policy) {
+func runExample(
+	t *testing.T,
+	cluster string,
+	state *aws.State,
+	logGroup string,
+	collector, consumer []iampolicy.Policy,
+) {
 	t.Helper()
 	j := judge(t, cluster, collector, newestKafka)
 	var asked []need

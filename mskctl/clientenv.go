@@ -25,8 +25,8 @@ type clientEnvCmd struct {
 
 // Help returns the details of mskctl client-env --help.
 func (clientEnvCmd) Help() string {
-	return `Prints the settings to standard output, for one of the stack's clients or for a role: collector, consumer (what all
-consumers share) or operator (the brokers alone, for Kafka's tools).
+	return `Prints the settings to standard output, for one of the stack's clients or for a role: collector, consumer (what
+all consumers share) or operator (the brokers alone, for Kafka's tools).
 
   env         a file for a shell, for systemd's EnvironmentFile= and for docker's --env-file
   properties  Java client properties, for aws-msk-iam-auth

@@ -25,7 +25,8 @@ exit code, in the file code, into the folder:
   11  DATA LOSS: the cluster is gone, whatever else may be wrong
   12  a deployment is running, and nothing was compared
 
-A lock older than three hours counts as left behind by a killed command: the stack is compared, and the summary names it.
+A lock older than three hours counts as left behind by a killed command: the stack is compared,
+	and the summary names it.
 
 Example: mskctl drift prod`
 }

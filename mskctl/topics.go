@@ -21,7 +21,7 @@ type topicsCmd struct {
 // only the catalogue.
 type catalogueArg struct {
 	Stack     string `arg:"" help:"Stack whose catalogue is topics/<stack>.yaml."`
-	Catalogue string `placeholder:"FILE" help:"Another file with the catalogue."`
+	Catalogue string `       help:"Another file with the catalogue."              placeholder:"FILE"`
 }
 
 // envFlag says where the connection settings come from.
@@ -31,7 +31,8 @@ type envFlag struct {
 
 const connectionHelp = `It needs the catalogue, AWS credentials with the operators' policy, and what
 "mskctl client-env STACK --role operator" prints, as a file or in the environment. Run it inside the VPC, in a security
-group that the brokers admit. KAFKA_CA_FILE names a PEM file of certificate authorities to trust instead of the system's.`
+group that the brokers admit. KAFKA_CA_FILE names a PEM file of certificate authorities to trust instead of the
+system's.`
 
 // topicsPlanCmd compares and changes nothing.
 type topicsPlanCmd struct {
@@ -39,9 +40,9 @@ type topicsPlanCmd struct {
 	envFlag
 	Offline  bool     `help:"Don't connect: check the catalogue, count its partitions, time and cost."`
 	Markdown bool     `help:"Print Markdown, for a pull request's comment."`
-	Append   string   `placeholder:"FILE" help:"Append Markdown to a file, too."`
+	Append   string   `help:"Append Markdown to a file, too." placeholder:"FILE"`
 	All      bool     `help:"Print every change, and not only 20 of each kind."`
-	Delete   []string `placeholder:"TOPIC" sep:"none" help:"Topics to delete; * stands for any characters."`
+	Delete   []string `help:"Topics to delete; * stands for any characters." placeholder:"TOPIC" sep:"none"`
 }
 
 // Help returns the details of mskctl topics plan --help.
@@ -99,7 +100,7 @@ type topicsApplyCmd struct {
 	catalogueArg
 	envFlag
 	Delete      []string `placeholder:"TOPIC" sep:"none" help:"Delete topics and their records; * is any characters."`
-	DeleteCount int      `placeholder:"N" help:"Confirms a deletion: how many topics --delete deletes."`
+	DeleteCount int      `placeholder:"N"                help:"Confirms a deletion: how many topics --delete deletes."`
 }
 
 // Help returns the details of mskctl topics apply --help.

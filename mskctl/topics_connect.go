@@ -154,8 +154,8 @@ func unquote(value string) string {
 	return b.String()
 }
 
-// topicAccess returns the topic prefixes of the stack's clients from Pulumi.<stack>.yaml. Where there is none, as inside
-// the VPC, it returns those of the operators' environment, or nil if there are none either.
+// topicAccess returns the topic prefixes of the stack's clients from Pulumi.<stack>.yaml. Where there is none, as
+// inside the VPC, it returns those of the operators' environment, or nil if there are none either.
 func (s *session) topicAccess(stack, envFile string) (*topics.Access, error) {
 	file := "Pulumi." + stack + ".yaml"
 	doc, err := os.ReadFile(s.path(file))

@@ -35,7 +35,11 @@ func newTopicsFolder(t *testing.T) *topicsFolder {
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	f := &topicsFolder{cluster, t.TempDir()}
-	f.write(t, "operator.env", fmt.Sprintf("AWS_REGION=ap-south-1\nKAFKA_BOOTSTRAP_SERVERS=%s\n", cluster.ListenAddrs()[0]))
+	f.write(
+		t,
+		"operator.env",
+		fmt.Sprintf("AWS_REGION=ap-south-1\nKAFKA_BOOTSTRAP_SERVERS=%s\n", cluster.ListenAddrs()[0]),
+	)
 	f.write(t, "topics/prod.yaml", topicsCatalogue)
 	return f
 }
@@ -67,7 +71,8 @@ func (f *topicsFolder) expect(t *testing.T, code int, want string, args ...strin
 	assert.Contains(t, columns.ReplaceAllString(stdout+stderr, "  "), columns.ReplaceAllString(want, "  "), args)
 }
 
-// A catalogue is planned, applied, checked, exported and cleaned up, with nothing but it and the operators' environment.
+// A catalogue is planned, applied, checked, exported and cleaned up, with nothing but it and the operators'
+// environment.
 func TestTopics(t *testing.T) {
 	t.Parallel()
 	f := newTopicsFolder(t)
@@ -102,11 +107,24 @@ func TestTopics(t *testing.T) {
 		"apply", "prod", env, "--delete=exchg.old.*")
 	f.expect(t, 1, "--delete exchg.older.*: the cluster has no such topic",
 		"apply", "prod", env, "--delete=exchg.older.*", "--delete-count=1")
-	f.expect(t, 1, "exchg.binance.deltas.BTCUSDT is in the catalogue", "apply", "prod", env, "--delete=*", "--delete-count=6")
+	f.expect(
+		t,
+		1,
+		"exchg.binance.deltas.BTCUSDT is in the catalogue",
+		"apply",
+		"prod",
+		env,
+		"--delete=*",
+		"--delete-count=6",
+	)
 	f.expect(t, 0, "All topics are as declared", "apply", "prod", env, "--delete=exchg.old.*", "--delete-count=2")
 	f.expect(t, 0, "", "check", "prod", env)
 
-	f.write(t, "topics/prod.yaml", strings.Replace(topicsCatalogue, "trades:", "trades: {settings: {cleanup.policy: compact}}", 1))
+	f.write(
+		t,
+		"topics/prod.yaml",
+		strings.Replace(topicsCatalogue, "trades:", "trades: {settings: {cleanup.policy: compact}}", 1),
+	)
 	f.expect(t, 10, "refused       exchg.binance.trades.BTCUSDT", "plan", "prod", env)
 	f.expect(t, 1, "cleanup.policy is delete, and the catalogue wants compact", "apply", "prod", env)
 }
@@ -114,7 +132,11 @@ func TestTopics(t *testing.T) {
 func TestTopicsRefusesTheWrongSettings(t *testing.T) {
 	t.Parallel()
 	f := newTopicsFolder(t)
-	f.write(t, "bad.env", "KAFKA_BOOTSTRAP_SERVERS=localhost\nKAFKA_SECURITY_PROTOCOL=PLAINTEXT\nKAFKA_SASL_MECHANISM=PLAIN\n")
+	f.write(
+		t,
+		"bad.env",
+		"KAFKA_BOOTSTRAP_SERVERS=localhost\nKAFKA_SECURITY_PROTOCOL=PLAINTEXT\nKAFKA_SASL_MECHANISM=PLAIN\n",
+	)
 	for _, want := range []string{
 		"AWS_REGION: is not set; mskctl client-env <stack> --role operator prints it",
 		"KAFKA_BOOTSTRAP_SERVERS=localhost: must be host:port",
@@ -138,18 +160,38 @@ func TestTopicsChecksPrefixes(t *testing.T) {
 	t.Parallel()
 	f := newTopicsFolder(t)
 	f.write(t, "operator.env", "KAFKA_TOPIC_PREFIXES=trades.\n")
-	f.expect(t, 1, "topics/prod.yaml:5: topic exchg.binance.trades.BTCUSDT and 3 more of feed binance: no client may write it; "+
-		"KAFKA_TOPIC_PREFIXES has the prefixes trades.", "plan", "prod", "--offline", "--env=operator.env")
+	f.expect(
+		t,
+		1,
+		"topics/prod.yaml:5: topic exchg.binance.trades.BTCUSDT and 3 more of feed binance: no client may write it; "+
+			"KAFKA_TOPIC_PREFIXES has the prefixes trades.",
+		"plan",
+		"prod",
+		"--offline",
+		"--env=operator.env",
+	)
 	stack, err := os.ReadFile("../Pulumi.prod.yaml")
 	require.NoError(t, err)
 	f.write(t, "Pulumi.prod.yaml", string(stack))
 	f.expect(t, 0, "binance", "plan", "prod", "--offline")
 	f.write(t, "topics/prod.yaml", topicsCatalogue+"topics: {trades.x: , other.x: }\n")
-	f.expect(t, 1, "topics/prod.yaml:6: topic other.x: no client may write it; Pulumi.prod.yaml has the prefixes exchg., trades.",
-		"plan", "prod", "--offline")
+	f.expect(
+		t,
+		1,
+		"topics/prod.yaml:6: topic other.x: no client may write it; Pulumi.prod.yaml has the prefixes exchg., trades.",
+		"plan",
+		"prod",
+		"--offline",
+	)
 	f.write(t, "topics/prod.yaml", topicsCatalogue+"topics: {trades.x: }\n")
-	f.expect(t, 0, "warning: topics/prod.yaml:6: topic trades.x: no client may read it: Pulumi.prod.yaml lets clients read exchg.",
-		"plan", "prod", "--offline")
+	f.expect(
+		t,
+		0,
+		"warning: topics/prod.yaml:6: topic trades.x: no client may read it: Pulumi.prod.yaml lets clients read exchg.",
+		"plan",
+		"prod",
+		"--offline",
+	)
 	f.write(t, "Pulumi.prod.yaml", "config:\n  msk-serverless:clusterName: x\n")
 	f.expect(t, 1, "Pulumi.prod.yaml: the configuration has errors", "plan", "prod", "--offline")
 }

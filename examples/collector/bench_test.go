@@ -48,7 +48,9 @@ func BenchmarkProduce(b *testing.B) {
 	for i := range topics {
 		names = append(names, fmt.Sprint("exchg.", i))
 	}
-	value := []byte(`{"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}`)
+	value := []byte(
+		`{"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}`,
+	)
 	setUp := func(b *testing.B) *kgo.Client {
 		w := realWorld(b, kfake.SeedTopics(1, names...), kfake.BlackholeProduce())
 		s, err := readSettings(w.environ())
@@ -117,8 +119,15 @@ func BenchmarkInstruments(b *testing.B) {
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "symbols"), []byte(names.String()), 0o600))
 	cmd := exec.Command(os.Args[0], "produce", "-symbols", "@"+filepath.Join(dir, "symbols"), "-listen", "",
 		"-url", strings.Replace(web.URL, "http", "ws", 1)+"/stream")
-	cmd.Env = append(w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="), "RUN_COLLECTOR=1", "KAFKA_CA_FILE="+roots, "HOME="+dir,
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret")
+	cmd.Env = append(
+		w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="),
+		"RUN_COLLECTOR=1",
+		"KAFKA_CA_FILE="+roots,
+		"HOME="+dir,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY=secret",
+	)
 	errs := &output{}
 	cmd.Stderr = errs
 	require.NoError(b, cmd.Start())

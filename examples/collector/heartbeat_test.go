@@ -22,7 +22,10 @@ type fakeLogs struct {
 	groups map[string]bool
 }
 
-func (f *fakeLogs) CreateLogStream(_ context.Context, in *cloudwatchlogs.CreateLogStreamInput, _ ...func(*cloudwatchlogs.Options),
+func (f *fakeLogs) CreateLogStream(
+	_ context.Context,
+	in *cloudwatchlogs.CreateLogStreamInput,
+	_ ...func(*cloudwatchlogs.Options),
 ) (*cloudwatchlogs.CreateLogStreamOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -33,7 +36,10 @@ func (f *fakeLogs) CreateLogStream(_ context.Context, in *cloudwatchlogs.CreateL
 	return nil, f.fail
 }
 
-func (f *fakeLogs) PutLogEvents(_ context.Context, in *cloudwatchlogs.PutLogEventsInput, _ ...func(*cloudwatchlogs.Options),
+func (f *fakeLogs) PutLogEvents(
+	_ context.Context,
+	in *cloudwatchlogs.PutLogEventsInput,
+	_ ...func(*cloudwatchlogs.Options),
 ) (*cloudwatchlogs.PutLogEventsOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -115,7 +115,10 @@ func TestReadSettings(t *testing.T) {
 		{"MSK_LOG_GROUP=/aws/msk/x/broker", `MSK_LOG_GROUP="/aws/msk/x/broker": set it and MSK_CLUSTER_NAME, or neither`},
 		{"KAFKA_BOOTSTRAP_SERVERS=", `KAFKA_BOOTSTRAP_SERVERS="": write the stack's output bootstrapBrokersSaslIam`},
 		{"KAFKA_BOOTSTRAP_SERVERS=a:1,b", `KAFKA_BOOTSTRAP_SERVERS="a:1,b": write "b" as host:port`},
-		{"KAFKA_BOOTSTRAP_SERVERS=x.c1.kafka-serverless.eu-west-1.amazonaws.com:9098", `AWS_REGION="ap-south-1": write the region of x.c1`},
+		{
+			"KAFKA_BOOTSTRAP_SERVERS=x.c1.kafka-serverless.eu-west-1.amazonaws.com:9098",
+			`AWS_REGION="ap-south-1": write the region of x.c1`,
+		},
 		{"KAFKA_TOPIC_PREFIXES=exchg.*", `KAFKA_TOPIC_PREFIXES="exchg.*": write "exchg.*" in 1 to 249`},
 		{"KAFKA_TOPIC_PREFIXES=exchg.,", `KAFKA_TOPIC_PREFIXES="exchg.,": write "" in 1 to 249`},
 		{"KAFKA_GROUP_IDS=a,,b", `KAFKA_GROUP_IDS="a,,b": write a group`},
@@ -198,11 +201,21 @@ func TestProcess(t *testing.T) {
 	t.Cleanup(cancel)
 	go exchange.Run(ctx, 10*time.Millisecond)
 	roots := filepath.Join(t.TempDir(), "roots.pem")
-	require.NoError(t, os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}), 0o600),
+	)
 	start := func(args ...string) (*exec.Cmd, *bufio.Scanner, *output) {
 		cmd := exec.CommandContext(ctx, os.Args[0], args...)
-		cmd.Env = append(w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="), "RUN_COLLECTOR=1", "KAFKA_CA_FILE="+roots, "HOME="+filepath.Dir(roots),
-			"AWS_EC2_METADATA_DISABLED=true", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret")
+		cmd.Env = append(
+			w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="),
+			"RUN_COLLECTOR=1",
+			"KAFKA_CA_FILE="+roots,
+			"HOME="+filepath.Dir(roots),
+			"AWS_EC2_METADATA_DISABLED=true",
+			"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
+			"AWS_SECRET_ACCESS_KEY=secret",
+		)
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		errs := &output{}

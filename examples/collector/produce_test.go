@@ -23,7 +23,8 @@ const (
 	btcBook   = "exchg.binance.spot.orderbook-delta.BTCUSDT"
 )
 
-// publish publishes an event of each stream four times a second for a time, and then gives everybody a second to take them.
+// publish publishes an event of each stream four times a second for a time, and then gives everybody a second to take
+// them.
 func (w *world) publish(d time.Duration) {
 	ctx, cancel := context.WithTimeout(w.ctx, d)
 	defer cancel()
@@ -50,8 +51,8 @@ func span(t *testing.T, value []byte) (first, last int64) {
 	return e.First, e.Last
 }
 
-// missing requires a topic to hold each event once and in order, up to the last that the exchange published, and returns
-// how many sequence numbers are not there.
+// missing requires a topic to hold each event once and in order, up to the last that the exchange published, and
+// returns how many sequence numbers are not there.
 func (w *world) missing(topic, stream string) (missing int64) {
 	w.t.Helper()
 	records := w.read(topic)
@@ -197,7 +198,9 @@ func noCredentials(w *world, _ *program) func() {
 // The buffer is full: the feed waits, says so, and what it misses meanwhile is counted.
 func TestBufferIsBounded(t *testing.T) {
 	simulate(t, func(t *testing.T, w *world) {
-		p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-buffer-mib", "1", "-max-message-bytes", "1000"})
+		p := w.start(
+			[]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-buffer-mib", "1", "-max-message-bytes", "1000"},
+		)
 		w.publish(5 * time.Second)
 		w.setDown(true)
 		w.publish(20 * time.Minute)
@@ -223,12 +226,18 @@ func TestBufferIsBounded(t *testing.T) {
 // A message that Kafka never takes is counted, reported and skipped, and its neighbours are not.
 func TestOversizedMessages(t *testing.T) {
 	t.Parallel()
-	for name, limit := range map[string]string{"larger than -max-message-bytes": "2000", "larger than the topic's max.message.bytes": "1000000"} {
+	for name, limit := range map[string]string{
+		"larger than -max-message-bytes":            "2000",
+		"larger than the topic's max.message.bytes": "1000000",
+	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, func(t *testing.T, w *world) {
-				p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-max-message-bytes", limit}, func(p *program) {
-					p.environ = append(p.environ, "KAFKA_LINGER_MS=2000") // so that a batch has several records
-				})
+				p := w.start(
+					[]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades", "-max-message-bytes", limit},
+					func(p *program) {
+						p.environ = append(p.environ, "KAFKA_LINGER_MS=2000") // so that a batch has several records
+					},
+				)
 				w.publish(5 * time.Second)
 				_, err := kadm.NewClient(w.plain()).AlterTopicConfigs(w.ctx, []kadm.AlterConfig{
 					{Name: "max.message.bytes", Value: kadm.StringPtr("2000")},
@@ -275,7 +284,11 @@ func TestDrain(t *testing.T) {
 					return
 				}
 				assert.Equal(t, 1, p.status)
-				assert.Contains(t, p.err.String(), fmt.Sprintf("%v records were not acknowledged within -drain 20s and are lost", left))
+				assert.Contains(
+					t,
+					p.err.String(),
+					fmt.Sprintf("%v records were not acknowledged within -drain 20s and are lost", left),
+				)
 			})
 		})
 	}

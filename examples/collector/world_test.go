@@ -269,9 +269,13 @@ func (w *world) write(topic string, first, n int) {
 	client := w.plain()
 	defer client.Close()
 	for i := range n {
-		client.Produce(w.ctx, &kgo.Record{Topic: topic, Value: []byte(strconv.Itoa(first + i))}, func(_ *kgo.Record, err error) {
-			assert.NoError(w.t, err)
-		})
+		client.Produce(
+			w.ctx,
+			&kgo.Record{Topic: topic, Value: []byte(strconv.Itoa(first + i))},
+			func(_ *kgo.Record, err error) {
+				assert.NoError(w.t, err)
+			},
+		)
 	}
 	require.NoError(w.t, client.Flush(w.ctx))
 }

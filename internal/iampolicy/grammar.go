@@ -141,7 +141,8 @@ var arnForms = map[string]*regexp.Regexp{
 		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:topic/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/[A-Za-z0-9._-]+\*$`,
 	),
 	"group": regexp.MustCompile(
-		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/([^*?\s]+|__amazon_msk_connect_\*)$`,
+		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/` +
+			`([^*?\s]+|__amazon_msk_connect_\*)$`,
 	),
 	"transactional-id": regexp.MustCompile(
 		`^arn:aws[a-z-]*:kafka:[a-z0-9-]+:[0-9]{12}:transactional-id/[A-Za-z0-9-]+/[0-9a-f-]{36}-s?[0-9]+/[^*?\s]+$`,

@@ -279,7 +279,8 @@ func (r *run) settle(ctx context.Context) error {
 	}
 }
 
-// waiting returns the topics that are on their way: declared ones that are missing or without leaders, and deleted ones.
+// waiting returns the topics that are on their way: declared ones that are missing or without leaders, and deleted
+// ones.
 func (r *run) waiting(plan *Plan, state State) []string {
 	var names []string
 	for _, t := range slices.Concat(plan.Create, plan.Delete) {

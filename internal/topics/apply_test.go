@@ -145,7 +145,10 @@ func TestApplyAltersGrowsAndDeletes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCluster(t)
-		require.NoError(t, f.CreateTopic("exchg.alter", 1, map[string]string{"retention.ms": "1000", "max.message.bytes": "5"}))
+		require.NoError(
+			t,
+			f.CreateTopic("exchg.alter", 1, map[string]string{"retention.ms": "1000", "max.message.bytes": "5"}),
+		)
 		require.NoError(t, f.CreateTopic("exchg.grow", 2, nil))
 		require.NoError(t, f.CreateTopic("exchg.same", 3, map[string]string{"cleanup.policy": "compact"}))
 		require.NoError(t, f.CreateTopic("exchg.old.a", 1, nil))
@@ -164,7 +167,12 @@ func TestApplyAltersGrowsAndDeletes(t *testing.T) {
 		assert.False(t, plan.Changes(), "%+v", plan)
 		assert.Equal(t, 4, plan.Same)
 		assert.Equal(t, []Topic{{"exchg.other", 1, map[string]string{}}}, plan.Unlisted, "left alone")
-		assert.Equal(t, map[string]string{"retention.ms": "2000"}, state["exchg.alter"].Settings, "and the rest has its default")
+		assert.Equal(
+			t,
+			map[string]string{"retention.ms": "2000"},
+			state["exchg.alter"].Settings,
+			"and the rest has its default",
+		)
 	})
 }
 

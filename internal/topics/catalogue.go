@@ -1,5 +1,5 @@
-// Package topics holds the topic catalogue of a stack: what it declares, how it differs from a cluster, and how fast the
-// quotas of MSK Serverless let a cluster be changed to match it. It imports neither Pulumi nor the AWS SDK.
+// Package topics holds the topic catalogue of a stack: what it declares, how it differs from a cluster, and how fast
+// the quotas of MSK Serverless let a cluster be changed to match it. It imports neither Pulumi nor the AWS SDK.
 package topics
 
 import (
@@ -39,8 +39,8 @@ func (c *Catalogue) Topics() []Topic {
 	return all
 }
 
-// ignores reports whether the catalogue leaves the topic to others: to Kafka itself and MSK, whose topics begin with two
-// underscores, or to those that it lists under ignore.
+// ignores reports whether the catalogue leaves the topic to others: to Kafka itself and MSK, whose topics begin with
+// two underscores, or to those that it lists under ignore.
 func (c *Catalogue) ignores(topic string) bool {
 	return strings.HasPrefix(topic, "__") || slices.ContainsFunc(c.ignore, func(g glob) bool { return g.match(topic) })
 }

@@ -127,8 +127,8 @@ func (t *Current) add(config kmsg.DescribeConfigsResponseResourceConfig) {
 // requestTime is how long the cluster may work on one request.
 const requestTime = 30 * time.Second
 
-// send makes the steps, which are of one kind, in one request. It returns an error for each step that failed, and one if
-// nothing is known about any of them.
+// send makes the steps, which are of one kind, in one request. It returns an error for each step that failed, and one
+// if nothing is known about any of them.
 func (c *Cluster) send(ctx context.Context, steps []step) (map[string]error, error) {
 	switch steps[0].kind {
 	case creating:

@@ -103,24 +103,28 @@ func TestLoadReportsMistakes(t *testing.T) {
 		"defaults: {symbols: 1}": ":1: defaults: unknown key symbols",
 		"ignore: x":              ":1: ignore: must be a list",
 
-		"feeds:\n f:\n":                                                ":2: f: no pattern here or under defaults",
-		feed + "  symbol: x\n":                                         ":6: f: unknown key symbol",
-		feed + "  exchange: x\n":                                       ":6: f: exchange: the pattern exchg.{stream}.{symbol} has no {exchange}",
-		feed + "  partitions: 0\n":                                     ":6: f: partitions: 0: must be a whole number from 1 to 2400",
-		feed + "  partitions: 2401\n":                                  ":6: f: partitions: 2401: must be",
-		feed + "  partitions: [1]\n":                                   ":6: f: partitions: must be one value",
-		feed + "  symbolsFile: none.txt\n":                             "none.txt: no such file",
-		feed + "  symbolsFile: empty.txt\n":                            "empty.txt: has no symbols",
-		feed + "  symbolsFile: bad.txt\n":                              `bad.txt:2: f: symbols: "BTC/USDT": a topic's name may have only`,
-		feed + "  symbolsFile: a.txt\n":                                "a.txt:1: f: symbol A is already at",
-		strings.Replace(feed, "[A]", "[A, B, A]", 1):                   ":5: f: symbol A is already at",
-		strings.Replace(feed, "[A]", "[A, ~]", 1):                      ":5: f: symbols: must be one value, and not empty",
-		strings.Replace(feed, "  symbols: [A]\n", "", 1):               ":2: f: the pattern has {symbol}: add symbols or symbolsFile",
-		strings.Replace(feed, "{trades: }", "[trades]", 1):             ":4: f: streams: must be a map",
-		strings.Replace(feed, "{symbol}", "{name}", 1):                 ":3: f: pattern: unknown {name}",
-		strings.Replace(feed, "exchg.", "exchg:", 1):                   `:3: f: pattern: "exchg:.": a topic's name may have only`,
-		strings.Replace(feed, "trades", "tra des", 1):                  `:4: f: tra des: "tra des": a topic's name may have only`,
-		strings.Replace(feed, "trades: ", "trades: {symbols: [B]}", 1): ":4: f: trades: unknown key symbols; there are partitions, settings",
+		"feeds:\n f:\n":                              ":2: f: no pattern here or under defaults",
+		feed + "  symbol: x\n":                       ":6: f: unknown key symbol",
+		feed + "  exchange: x\n":                     ":6: f: exchange: the pattern exchg.{stream}.{symbol} has no {exchange}",
+		feed + "  partitions: 0\n":                   ":6: f: partitions: 0: must be a whole number from 1 to 2400",
+		feed + "  partitions: 2401\n":                ":6: f: partitions: 2401: must be",
+		feed + "  partitions: [1]\n":                 ":6: f: partitions: must be one value",
+		feed + "  symbolsFile: none.txt\n":           "none.txt: no such file",
+		feed + "  symbolsFile: empty.txt\n":          "empty.txt: has no symbols",
+		feed + "  symbolsFile: bad.txt\n":            `bad.txt:2: f: symbols: "BTC/USDT": a topic's name may have only`,
+		feed + "  symbolsFile: a.txt\n":              "a.txt:1: f: symbol A is already at",
+		strings.Replace(feed, "[A]", "[A, B, A]", 1): ":5: f: symbol A is already at",
+		strings.Replace(feed, "[A]", "[A, ~]", 1):    ":5: f: symbols: must be one value, and not empty",
+		strings.Replace(feed, "  symbols: [A]\n", "",
+			1): ":2: f: the pattern has {symbol}: add symbols or symbolsFile",
+		strings.Replace(feed, "{trades: }", "[trades]", 1): ":4: f: streams: must be a map",
+		strings.Replace(feed, "{symbol}", "{name}", 1):     ":3: f: pattern: unknown {name}",
+		strings.Replace(feed, "exchg.", "exchg:",
+			1): `:3: f: pattern: "exchg:.": a topic's name may have only`,
+		strings.Replace(feed, "trades", "tra des",
+			1): `:4: f: tra des: "tra des": a topic's name may have only`,
+		strings.Replace(feed, "trades: ", "trades: {symbols: [B]}",
+			1): ":4: f: trades: unknown key symbols; there are partitions, settings",
 
 		"topics:\n ex chg:\n":                  `:2: topic "ex chg": must consist of`,
 		"topics:\n ..:\n":                      `:2: topic "..": must consist of`,
@@ -174,15 +178,31 @@ topics:
   trades.x:
   other.x:
 `)
-	_, warnings, err := Load("", file, &Access{Writable: []string{"exchg.", "trades.", "other."}, Readable: []string{"exchg.a.", "other."}, Source: "Pulumi.prod.yaml"})
+	_, warnings, err := Load(
+		"",
+		file,
+		&Access{
+			Writable: []string{"exchg.", "trades.", "other."},
+			Readable: []string{"exchg.a.", "other."},
+			Source:   "Pulumi.prod.yaml",
+		},
+	)
 	require.NoError(t, err)
 	require.Len(t, warnings, 2)
-	assert.Contains(t, warnings[0], "c.yaml:2: topic exchg.b.X and 1 more of feed f: no client may read it: Pulumi.prod.yaml lets clients read exchg.a., other.")
+	assert.Contains(
+		t,
+		warnings[0],
+		"c.yaml:2: topic exchg.b.X and 1 more of feed f: no client may read it: Pulumi.prod.yaml lets clients read exchg.a., other.",
+	)
 	assert.Contains(t, warnings[1], "c.yaml:4: topic trades.x: no client may read it")
 
 	_, _, err = Load("", file, &Access{Writable: []string{"trades."}, ReadsUnknown: true, Source: "KAFKA_TOPIC_PREFIXES"})
 	require.Error(t, err)
-	assert.Contains(t, err.Error(), "c.yaml:2: topic exchg.a.X and 3 more of feed f: no client may write it; KAFKA_TOPIC_PREFIXES has the prefixes trades.")
+	assert.Contains(
+		t,
+		err.Error(),
+		"c.yaml:2: topic exchg.a.X and 3 more of feed f: no client may write it; KAFKA_TOPIC_PREFIXES has the prefixes trades.",
+	)
 	assert.Contains(t, err.Error(), "c.yaml:5: topic other.x: no client may write it")
 }
 

@@ -52,8 +52,8 @@ type Plan struct {
 	partitions, compacted int // on the cluster after all changes
 }
 
-// Compare returns the plan that makes the cluster what the catalogue declares. It deletes the topics in remove, which the
-// catalogue must not have, and no others.
+// Compare returns the plan that makes the cluster what the catalogue declares. It deletes the topics in remove, which
+// the catalogue must not have, and no others.
 func Compare(c *Catalogue, state State, remove []string) *Plan {
 	p := &Plan{}
 	declared, folded := map[string]bool{}, map[string]string{}

@@ -47,8 +47,8 @@ func (p *pacer) room(now time.Time) int {
 	return room
 }
 
-// next returns the earliest time for a request that creates or deletes so many partitions. More than a window allows may
-// be sent when nothing else was in the window.
+// next returns the earliest time for a request that creates or deletes so many partitions. More than a window allows
+// may be sent when nothing else was in the window.
 func (p *pacer) next(now time.Time, partitions int) time.Time {
 	at := now
 	if p.ready.After(at) {

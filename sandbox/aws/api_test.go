@@ -27,7 +27,10 @@ func TestAPI(t *testing.T) {
 	}{
 		{"unsigned", "", "", "Action=ListRoles", 403, "not signed"},
 		{"another action", "iam", "", "Action=DeleteRole", 501, "the sandbox doesn't serve iam:DeleteRole"},
-		{"another target", "logs", "Logs_20140328.DeleteLogGroup", "{}", 501, "the sandbox doesn't serve logs:DeleteLogGroup"},
+		{
+			"another target", "logs", "Logs_20140328.DeleteLogGroup", "{}", 501,
+			"the sandbox doesn't serve logs:DeleteLogGroup",
+		},
 		{"another service", "sqs", "", "Action=ListRoles", 501, "the sandbox doesn't serve sqs:ListRoles"},
 		{"a body that isn't JSON", "logs", "Logs_20140328.DescribeLogGroups", "<", 400, "invalid character"},
 		{"denied in XML", "iam", "", "Action=ListRoles", 403, "<ErrorResponse><Error><Code>AccessDenied</Code>"},

@@ -214,7 +214,11 @@ func samples(e engine) map[string]object {
 				"id": "q", "expression": "SELECT SUM(X) FROM SCHEMA(\"AWS/Kafka\", Topic)", "period": 60, "returnData": true,
 			}},
 		},
-		eventRuleToken: {"name": "e", "description": "d", "eventPattern": `{"source": ["aws.kafka-cluster"], "detail": {"a": ["b"]}}`},
+		eventRuleToken: {
+			"name":         "e",
+			"description":  "d",
+			"eventPattern": `{"source": ["aws.kafka-cluster"], "detail": {"a": ["b"]}}`,
+		},
 		targetToken: {
 			"rule": rule, "targetId": "t", "arn": "arn:aws:sns:ap-south-1:123456789012:alarms",
 			"inputTransformer": map[string]any{"inputPaths": map[string]any{"a": "$.detail"}, "inputTemplate": `"<a>"`},

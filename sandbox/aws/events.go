@@ -63,7 +63,10 @@ func putEventRule(r *request) error {
 	var pattern map[string]any
 	err := json.Unmarshal([]byte(r.in.str("eventPattern")), &pattern)
 	if err != nil || len(pattern) == 0 || !isPattern(pattern) {
-		return eventError("InvalidEventPatternException", "Event pattern is not valid. Reason: \"...\" must be an object or an array")
+		return eventError(
+			"InvalidEventPatternException",
+			"Event pattern is not valid. Reason: \"...\" must be an object or an array",
+		)
 	}
 	arn := r.eventRuleARN(r.id)
 	rule := r.state.EventRules[arn]
@@ -99,8 +102,13 @@ var eventTargetType = &resourceType{
 		Create: "PutTargets", Read: "ListTargetsByRule", Update: "PutTargets", Delete: "RemoveTargets",
 	},
 	props: map[string]prop{
-		"rule":         {shape: text, required: true, replaces: true},
-		"targetId":     {shape: text, required: true, replaces: true, rule: match(`[.\-_A-Za-z0-9]{1,64}`, "1 to 64 of a-zA-Z0-9 .-_")},
+		"rule": {shape: text, required: true, replaces: true},
+		"targetId": {
+			shape:    text,
+			required: true,
+			replaces: true,
+			rule:     match(`[.\-_A-Za-z0-9]{1,64}`, "1 to 64 of a-zA-Z0-9 .-_"),
+		},
 		"arn":          {shape: text, required: true, rule: arnRule},
 		"eventBusName": {shape: text, def: "default", replaces: true, rule: oneOf("default")},
 		"inputTransformer": {shape: block, fields: map[string]prop{

@@ -104,8 +104,14 @@ func TestRefused(t *testing.T) {
 		{clusterToken, cluster(ab, "1", "2", "3", "4", "5", "6"), "no more than 5 items"},
 		{clusterPolicyToken, with(in[clusterPolicyToken], "policy", "{"), "policy: contains an invalid JSON document"},
 		{clusterPolicyToken, with(in[clusterPolicyToken], "policy", readOnly), "needs an effect, a principal"},
-		{clusterPolicyToken, with(in[clusterPolicyToken], "policy", firehoseMayConnect), "The resource ARN is not this cluster"},
-		{clusterPolicyToken, with(in[clusterPolicyToken], "clusterArn", "arn:aws:kafka:a:1:cluster/x/y"), "NotFoundException"},
+		{
+			clusterPolicyToken, with(in[clusterPolicyToken], "policy", firehoseMayConnect),
+			"The resource ARN is not this cluster",
+		},
+		{
+			clusterPolicyToken, with(in[clusterPolicyToken], "clusterArn", "arn:aws:kafka:a:1:cluster/x/y"),
+			"NotFoundException",
+		},
 		{roleToken, object{"assumeRolePolicy": "{"}, "assumeRolePolicy: contains an invalid JSON document"},
 		{roleToken, object{"assumeRolePolicy": readOnly}, "MalformedPolicyDocument: Has prohibited field Resource"},
 		{roleToken, with(in[roleToken], "name", "R"), "EntityAlreadyExists: Role with name R already exists."},

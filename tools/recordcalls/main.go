@@ -64,7 +64,8 @@ func record(raw string, network, other []string) error {
 		return err
 	}
 	r.set(everything(network, groups, key))
-	if err := r.step("init", "stack", "init", "prod", "--secrets-provider=awskms:///"+key+"?region=ap-south-1"); err != nil {
+	if err := r.step("init", "stack", "init", "prod",
+		"--secrets-provider=awskms:///"+key+"?region=ap-south-1"); err != nil {
 		return err
 	}
 	for _, step := range steps(other, groups, key) {
@@ -105,8 +106,12 @@ func newRecorder(raw string) (*recorder, error) {
 	if err := makeBucket("state"); err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(), "PULUMI_BACKEND_URL=s3://state?region=ap-south-1", "PULUMI_HOME="+filepath.Join(dir, "home"),
-		"PATH="+filepath.Join(root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env := append(
+		os.Environ(),
+		"PULUMI_BACKEND_URL=s3://state?region=ap-south-1",
+		"PULUMI_HOME="+filepath.Join(dir, "home"),
+		"PATH="+filepath.Join(root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
+	)
 	return &recorder{dir: dir, raw: raw, env: env, settings: configtest.Valid(), names: names{}}, nil
 }
 

@@ -69,10 +69,14 @@ func steps(other, groups []string, key string) []step {
 // byHand gives the collectors' role what the program doesn't define, and the brokers another rule.
 func byHand() error {
 	for _, values := range []url.Values{
-		{"Action": {"AttachRolePolicy"}, "RoleName": {collectorRole}, "PolicyArn": {"arn:aws:iam::aws:policy/ReadOnlyAccess"}},
+		{
+			"Action": {"AttachRolePolicy"}, "RoleName": {collectorRole},
+			"PolicyArn": {"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		},
 		{
 			"Action": {"PutRolePolicy"}, "RoleName": {collectorRole}, "PolicyName": {"by-hand"},
-			"PolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`},
+			"PolicyDocument": {`{"Version":"2012-10-17",` +
+				`"Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`},
 		},
 		{
 			"Action": {"UpdateAssumeRolePolicy"}, "RoleName": {collectorRole},

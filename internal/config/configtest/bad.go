@@ -134,7 +134,13 @@ var Bad = []BadCase{
 	{"client block twice", "clientCidrs", `["10.0.0.0/8","10.0.0.0/8"]`, "", "listed twice"},
 	{"59 client blocks", "clientCidrs", ListOf(59, "10.0.%d.0/24"), "", "at most 58"},
 
-	{"further VPC without subnets", "furtherVpcs", furtherVPC(`"vpcId":"vpc-11111111"`), "furtherVpcs.subnetIds", "at least 2"},
+	{
+		"further VPC without subnets",
+		"furtherVpcs",
+		furtherVPC(`"vpcId":"vpc-11111111"`),
+		"furtherVpcs.subnetIds",
+		"at least 2",
+	},
 	{
 		"further VPC is the first", "furtherVpcs", furtherVPC(`"vpcId":"vpc-0a1b2c3d4e5f60718",` + furtherSubnets),
 		"furtherVpcs.vpcId", "is vpcId already",
