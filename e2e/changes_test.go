@@ -156,7 +156,8 @@ func changesOf(groups []string) []change {
 		{
 			what:  "`clusterName`: changed",
 			set:   one("clusterName", "renamed"),
-			steps: steps("replace", namedForCluster...),
+			// The tag AccessScope, which is the cluster's name here, changes on what isn't replaced.
+			steps: slices.Concat(steps("replace", namedForCluster...), steps("update", groupsAndRules...)),
 		},
 		{
 			what:  "`vpcId`, and with it `subnetIds`: changed",

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/project"
 	"msk-serverless/internal/stacktest"
 	"msk-serverless/sandbox/aws"
 )
@@ -84,6 +86,8 @@ func TestDriftFindsALostCluster(t *testing.T) {
 			s.Set(t, map[string]string{"subnetIds": "none"})
 		}},
 		{"a refresh dropped it from the state", func(t *testing.T, s *stack) { s.OK(t, "refresh", "--yes") }},
+		{"a killed deployment left its lock", func(t *testing.T, s *stack) { s.leaveLock(t, "2026-01-01T00:00:00Z") }},
+		{"the lock can't be read", func(t *testing.T, s *stack) { s.leaveLock(t, "yesterday") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -97,6 +101,35 @@ func TestDriftFindsALostCluster(t *testing.T) {
 			assert.Equal(t, "11\n", s.read(t, "drift", "code"))
 		})
 	}
+}
+
+// leaveLock leaves the lock of a command that was killed.
+func (s *stack) leaveLock(t *testing.T, since string) {
+	t.Helper()
+	dir := filepath.Join(s.Dir, "state", ".pulumi", "locks", "organization", project.Name, stacktest.Name)
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	lock := fmt.Sprintf(`{"pid":7,"username":"runner","hostname":"ci","timestamp":%q}`, since)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "0.json"), []byte(lock), 0o644))
+}
+
+// The lock of a killed deployment must not silence the comparison.
+func TestDriftNamesAnOldLock(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, configtest.With(nil))
+	s.Up(t)
+	s.leaveLock(t, "2026-01-01T00:00:00Z")
+	out, code := s.mskctl(t, nil, "drift", stacktest.Name)
+	assert.Equal(t, 1, code, out)
+	summary := s.read(t, "drift", "summary.md")
+	assert.Contains(t, summary, "LOCKED by process 7 of runner@ci, since 2026-01-01 00:00 UTC")
+	assert.Contains(t, summary, "No changes.")
+	s.OK(t, "cancel", "--yes")
+	s.runs(t, nil, "drift", stacktest.Name)
+
+	s.leaveLock(t, "yesterday")
+	out, code = s.mskctl(t, nil, "drift", stacktest.Name)
+	assert.Equal(t, 1, code, out)
+	assert.Contains(t, out, "reading a lock of stack test")
 }
 
 // Output of Pulumi that can't be read is an error, never "No changes.".

@@ -179,11 +179,15 @@ func (c faultCase) run(t *testing.T) {
 		if adopted {
 			s.adopt(t, lost)
 		} else {
+			s.finds(t, lost)
 			s.AWS.Edit(func(world *aws.State) { deleteByHand(world, lost) })
 		}
 	}
 	leftOver := s.lostGroups()
 	s.OK(t, c.deployment.args...)
+	if len(leftOver) > 0 && c.deployment.name != "destroy" {
+		s.finds(t, leftOver)
+	}
 	s.AWS.Edit(func(world *aws.State) { deleteByHand(world, leftOver) })
 	c.deployment.done(t, s, adopted)
 }

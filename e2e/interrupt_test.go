@@ -75,7 +75,7 @@ func (s *stack) unfinished(t *testing.T) (urns []string) {
 			} `json:"pending_operations"`
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(s.run(t, "pulumi stack export")), &export))
+	require.NoError(t, json.Unmarshal([]byte(s.OK(t, "stack", "export")), &export))
 	for _, p := range export.Deployment.Pending {
 		urns = append(urns, p.Type+" "+p.Resource.URN)
 	}
@@ -153,11 +153,16 @@ func killedUp(t *testing.T, d *deployment, made bool) {
 		assert.Contains(t, out, "interrupted while creating")
 		assert.Contains(t, out, "ConflictException", "no second cluster")
 	}
-	s.run(t, "pulumi refresh --clear-pending-creates --yes")
-	assert.Empty(t, s.unfinished(t))
 	if made {
+		s.finds(t, cluster)
 		s.adopt(t, cluster)
+	} else {
+		out, code := s.recovers(t)
+		assert.Equal(t, 10, code, out)
+		assert.Regexp(t, `(?m)^creating +msk/serverlessCluster cluster$`, out)
+		s.adopt(t, nil)
 	}
+	assert.Empty(t, s.unfinished(t))
 	s.run(t, "pulumi up --yes")
 	assert.Equal(t, arn, onlyKey(t, s.AWS.Snapshot().Clusters))
 	d.done(t, s, true)
@@ -171,6 +176,11 @@ func twoAtOnce(t *testing.T, d *deployment) {
 	for _, args := range [][]string{{"up", "--yes"}, {"destroy", "--yes"}, {"refresh", "--yes"}} {
 		assert.Contains(t, s.Fails(t, args...), "the stack is currently locked by 1 lock(s)", "%v", args)
 	}
+	for _, command := range []string{"drift", "recover"} {
+		out, code := s.mskctl(t, nil, command, stacktest.Name)
+		assert.Equal(t, 12, code, out)
+	}
+	assert.Contains(t, s.read(t, "drift", "summary.md"), "a deployment is running")
 	close(release)
 	require.NoError(t, up.Wait(), up.output(t))
 	d.done(t, s, false)

@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,34 +63,37 @@ func (s *stack) run(t *testing.T, line string) string {
 	return string(out)
 }
 
-// adopt follows the steps "Take it over" of docs/recovery.md.
+// recovers runs `mskctl recover` with a line from docs/recovery.md, and returns what it prints and its exit code.
+func (s *stack) recovers(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	line := strings.TrimSpace("go run ./mskctl recover <stack> " + strings.Join(args, " "))
+	doc, err := os.ReadFile("docs/recovery.md")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^ *`+regexp.QuoteMeta(line)+`$`, string(doc), "a line of docs/recovery.md")
+	return s.mskctl(t, nil, append([]string{"recover", stacktest.Name}, args...)...)
+}
+
+// adopt takes over what was lost.
 func (s *stack) adopt(t *testing.T, lost []aws.Call) {
 	t.Helper()
-	s.run(t, "pulumi preview --import-file=import.json")
-	file := filepath.Join(s.Dir, "import.json")
-	doc, err := os.ReadFile(file)
-	require.NoError(t, err)
-	var list struct {
-		NameTable map[string]string `json:"nameTable"`
-		Resources []map[string]any  `json:"resources"`
+	out, code := s.recovers(t, "--yes")
+	require.Zero(t, code, out)
+	for _, c := range lost {
+		assert.Regexp(t, `(?m)^take over +\S+ `+regexp.QuoteMeta(c.Name)+` +`+regexp.QuoteMeta(c.ID), out)
 	}
-	require.NoError(t, json.Unmarshal(doc, &list))
-	list.Resources = slices.DeleteFunc(list.Resources, func(r map[string]any) bool {
-		name := r["name"]
-		if logical, ok := r["logicalName"]; ok {
-			name = logical
-		}
-		i := slices.IndexFunc(lost, func(c aws.Call) bool { return c.Type == r["type"] && c.Name == name })
-		if i >= 0 {
-			r["id"] = lost[i].ID
-		}
-		return i < 0
-	})
-	require.Len(t, list.Resources, len(lost))
-	doc, err = json.Marshal(list)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(file, doc, 0o644))
-	s.run(t, "pulumi import --file=import.json --protect=false --generate-code=false --yes")
+}
+
+// finds checks that recover names what was lost, and changes nothing.
+func (s *stack) finds(t *testing.T, lost []aws.Call) {
+	t.Helper()
+	before, world := s.ledger(t), s.AWS.Snapshot()
+	out, code := s.recovers(t)
+	require.Equal(t, 10, code, out)
+	for _, c := range lost {
+		assert.Contains(t, out, c.ID)
+	}
+	assert.Equal(t, before, s.ledger(t))
+	assert.Equal(t, world, s.AWS.Snapshot())
 }
 
 // deleteByHand does what the AWS CLI's delete commands in docs/recovery.md do. The next object with the name gets

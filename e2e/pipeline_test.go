@@ -210,7 +210,7 @@ func TestPipelineRepairs(t *testing.T) {
 	s.AWS.ResetCalls()
 	s.AWS.Edit(func(a *aws.State) {
 		for _, g := range a.SecurityGroups {
-			if g.Name == "crypto-stream-brokers" {
+			if strings.HasPrefix(g.Name, "crypto-stream-brokers-") {
 				g.Rules = append(
 					g.Rules,
 					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"},
@@ -326,7 +326,8 @@ func TestPreviewSummaries(t *testing.T) {
 	protected := summary(1)
 	assert.Contains(t, protected, "**Stopped, and nothing was changed:**")
 	assert.NotContains(t, protected, "error occurred")
-	assert.Contains(t, protected, "cluster (msk/serverlessCluster) is protected, and this would replace it.\n"+
+	assert.Contains(t, protected, "broker-logs (cloudwatch/logGroup) is protected, and this would replace it.\n"+
+		"cluster (msk/serverlessCluster) is protected, and this would replace it.\n"+
 		"Take the change back; or, if the data may go, set protect to false, deploy that, "+
 		"and deploy this change afterwards.\n```",
 		"protection is named last")
@@ -350,7 +351,7 @@ func TestPreviewSummaries(t *testing.T) {
 	assert.Contains(
 		t,
 		replaced,
-		"`policyArn` `arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-producer` → known later",
+		"| **replace** | `collector-producer` | `iam/rolePolicyAttachment` | follows another replacement |",
 	)
 	assert.NotContains(t, replaced, "`dashboardBody` `", "what is long goes unquoted")
 	assert.Equal(t, 1, strings.Count(replaced, "`msk/serverlessCluster`"), "one line tells a replacement")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -53,14 +54,18 @@ func (s *session) repository() (repository, error) {
 // botName is the login with which a workflow's own token comments.
 const botName = "github-actions[bot]"
 
+// repositoryURL returns the address of the repository.
+func (s *session) repositoryURL() string {
+	return cmp.Or(s.getenv("GITHUB_SERVER_URL"), "https://github.com") + "/" + s.getenv("GITHUB_REPOSITORY")
+}
+
 // runURL returns the address of the current workflow run.
 func (s *session) runURL() string {
-	server := s.getenv("GITHUB_SERVER_URL")
-	if server == "" {
-		server = "https://github.com"
-	}
-	return fmt.Sprintf("%s/%s/actions/runs/%s", server, s.getenv("GITHUB_REPOSITORY"), s.getenv("GITHUB_RUN_ID"))
+	return s.repositoryURL() + "/actions/runs/" + s.getenv("GITHUB_RUN_ID")
 }
+
+// fileURL returns the address of a file of the repository's default branch.
+func (s *session) fileURL(path string) string { return s.repositoryURL() + "/blob/HEAD/" + path }
 
 // prebuiltCmd changes Pulumi.yaml.
 type prebuiltCmd struct{}

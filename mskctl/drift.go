@@ -23,6 +23,9 @@ exit code, in the file code, into the folder:
    1  the comparison failed
   10  something drifted: it was changed by hand, or committed and not deployed
   11  DATA LOSS: the cluster is gone, whatever else may be wrong
+  12  a deployment is running, and nothing was compared
+
+A lock older than three hours counts as left behind by a killed command: the stack is compared, and the summary names it.
 
 Example: mskctl drift prod`
 }
@@ -30,49 +33,105 @@ Example: mskctl drift prod`
 const (
 	drifted = 10
 	lost    = 11
+	locked  = 12
 )
 
 // Run compares, and returns an exitError unless nothing drifted.
 func (c *driftCmd) Run(s *session) error {
-	dir := s.path(c.Dir)
-	if err := writeFiles(dir, map[string]string{"code": "1\n"}); err != nil {
+	if err := writeFiles(s.path(c.Dir), map[string]string{"code": "1\n"}); err != nil {
 		return err
 	}
-	gone, clusterErr := s.clusterIsGone(c.Stack)
-	r, err := s.preview(c.Stack, "Drift", "", awsConfigured, "--refresh", "--expect-no-changes")
+	found := s.compare(c.Stack)
+	text := found.report.summary.markdown()
+	err := writeFiles(s.path(c.Dir), map[string]string{
+		"code": strconv.Itoa(found.code) + "\n", "summary.md": text, "preview.json": string(found.report.raw),
+	})
+	if err = errors.Join(err, s.publish(text)); err != nil || found.code == 0 {
+		return err
+	}
+	return &exitError{found.code, errors.New(found.said)}
+}
+
+// comparison is the outcome of a comparison with AWS.
+type comparison struct {
+	code   int
+	said   string
+	report *report
+}
+
+// compare compares AWS with the stack's state and program, unless a deployment runs.
+func (s *session) compare(stack string) comparison {
+	old, lockErr := s.underway(stack)
+	if isLocked(lockErr) {
+		return failedComparison(stack, lockErr)
+	}
+	gone, clusterErr := s.clusterIsGone(stack)
+	r, err := s.preview(stack, "Drift", "", awsConfigured, "--refresh", "--expect-no-changes")
 	if err != nil {
-		r = &report{preview: &preview{}, exit: 1}
-		r.summary = summarize("Drift", c.Stack, "", awsConfigured, r.preview, []string{err.Error()})
+		r = failedComparison(stack, err).report
+	}
+	if _, err := s.underway(stack); isLocked(err) { // what was seen may be half a deployment
+		return failedComparison(stack, err)
 	}
 	code, said := driftCode(r, gone)
-	if code != lost && clusterErr != nil {
-		code, said = 1, fmt.Sprintf("the comparison failed: looking for the cluster: %s", clusterErr)
+	if clusterErr != nil {
+		clusterErr = fmt.Errorf("looking for the cluster: %w", clusterErr)
+	}
+	if err := errors.Join(clusterErr, lockErr); err != nil && code != lost {
+		code, said = 1, fmt.Sprintf("the comparison failed: %s", err)
 		r.summary.Errors, r.summary.Failed = append(r.summary.Errors, said), true
 	}
-	switch {
-	case code == lost:
-		said = fmt.Sprintf(
-			"DATA LOSS: the cluster of stack %s is gone. Read docs/recovery.md, \"The cluster is gone\", before "+
-				"you run `pulumi up`: it would create an empty one.",
-			c.Stack,
-		)
+	switch code {
+	case lost:
+		said = fmt.Sprintf("DATA LOSS: the cluster of stack %s is gone. Read docs/recovery.md, \"The cluster is gone\", "+
+			"before you run `pulumi up`: it would create an empty one.", stack)
 		r.summary.Dangers = []string{said}
-	case code == drifted:
+	case drifted:
 		r.summary.Errors, r.summary.Failed = nil, false // Pulumi calls changes an error here
-		said = fmt.Sprintf("stack %s has drifted", c.Stack)
+		said = fmt.Sprintf("stack %s has drifted", stack)
 	}
-	text := r.summary.markdown()
-	if err := s.publish(text); err != nil {
-		return err
+	if old != nil {
+		stale := fmt.Sprintf("LOCKED by %s, too long ago for a deployment. If that command was killed, remove its lock: "+
+			"`pulumi cancel --yes --stack %s`", old, stack)
+		r.summary.Dangers = append(r.summary.Dangers, stale)
+		if code == 0 {
+			code, said = 1, stale
+		}
 	}
-	files := map[string]string{"code": strconv.Itoa(code) + "\n", "summary.md": text, "preview.json": string(r.raw)}
-	if err := writeFiles(dir, files); err != nil {
-		return err
+	return comparison{code, said, r}
+}
+
+// underway returns an error if a deployment runs, and a lock that is too old to belong to one.
+func (s *session) underway(stack string) (stale *lock, err error) {
+	locks, err := s.locks(stack)
+	if errors.Is(err, errNoLocks) {
+		fmt.Fprintf(s.stderr, "can't tell whether a deployment runs: %s\n", err)
+		return nil, nil
 	}
-	if code == 0 {
-		return nil
+	if err != nil || len(locks) == 0 {
+		return nil, err
 	}
-	return &exitError{code, errors.New(said)}
+	if newest := locks[0]; newest.stale() {
+		return &newest, nil
+	}
+	return nil, &exitError{locked, fmt.Errorf("a deployment is running: %s. Nothing was compared", locks[0])}
+}
+
+// isLocked reports whether the error says that another command holds the stack's lock.
+func isLocked(err error) bool {
+	var exit *exitError
+	return errors.As(err, &exit) && exit.code == locked
+}
+
+// failedComparison returns the outcome if nothing was compared.
+func failedComparison(stack string, err error) comparison {
+	r := &report{preview: &preview{}, exit: 1}
+	r.summary = summarize("Drift", stack, "", awsConfigured, r.preview, []string{err.Error()})
+	code := 1
+	if isLocked(err) {
+		code = locked
+	}
+	return comparison{code, err.Error(), r}
 }
 
 // driftCode returns the exit code for a comparison, and what to say about it. Pulumi's own exit code doesn't tell

@@ -22,14 +22,23 @@ type ruleFinder interface {
 // awsRules finds rules with the AWS SDK, in the stack's region and under the role that Pulumi assumes.
 type awsRules struct{ cfg config.Config }
 
+// sdkConfig returns the AWS SDK's configuration for the stack's region, under the role that Pulumi assumes.
+func sdkConfig(ctx context.Context, cfg config.Config) (aws.Config, error) {
+	sdk, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(cfg.Region))
+	if err != nil {
+		return sdk, err
+	}
+	if cfg.AssumeRoleARN != "" {
+		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(sdk), cfg.AssumeRoleARN)
+		sdk.Credentials = aws.NewCredentialsCache(role)
+	}
+	return sdk, nil
+}
+
 func (a awsRules) findRules(ctx context.Context, groups []string) ([]rule, error) {
-	sdk, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(a.cfg.Region))
+	sdk, err := sdkConfig(ctx, a.cfg)
 	if err != nil {
 		return nil, err
-	}
-	if a.cfg.AssumeRoleARN != "" {
-		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(sdk), a.cfg.AssumeRoleARN)
-		sdk.Credentials = aws.NewCredentialsCache(role)
 	}
 	pages := ec2.NewDescribeSecurityGroupRulesPaginator(ec2.NewFromConfig(sdk), &ec2.DescribeSecurityGroupRulesInput{
 		Filters: []types.Filter{{Name: aws.String("group-id"), Values: groups}},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-github/v88/github"
@@ -17,7 +18,7 @@ type issueCmd struct {
 // Help returns the details of mskctl ci issue --help.
 func (issueCmd) Help() string {
 	return `Opens or updates the issue if something drifted or the comparison failed, and closes it if nothing drifted.
-Needs GH_TOKEN.
+Leaves it alone if a deployment was running. Needs GH_TOKEN.
 
 Example: mskctl ci issue prod drift`
 }
@@ -32,13 +33,18 @@ func (c *issueCmd) Run(s *session) error {
 	if err != nil {
 		return fmt.Errorf("no report of mskctl drift: %w", err)
 	}
+	code := strings.TrimSpace(string(codeDoc))
+	if code == strconv.Itoa(locked) {
+		fmt.Fprintln(s.stdout, "a deployment was running, and nothing was compared")
+		return nil
+	}
 	titles := map[string]string{
 		"0":  "",
 		"1":  "The comparison of stack " + c.Stack + " with AWS fails",
 		"10": "Drift: stack " + c.Stack,
 		"11": "DATA LOSS: the cluster of stack " + c.Stack + " is gone",
 	}
-	title, ok := titles[strings.TrimSpace(string(codeDoc))]
+	title, ok := titles[code]
 	if !ok {
 		return fmt.Errorf("%s/code: %q is no exit code of mskctl drift", c.Dir, codeDoc)
 	}
@@ -54,7 +60,11 @@ func (c *issueCmd) Run(s *session) error {
 	if err != nil {
 		text = []byte("The comparison left no summary.\n")
 	}
-	footer := fmt.Sprintf("\n[The run](%s) · what to do: docs/ci.md, \"Drift\"\n", s.runURL())
+	todo := "docs/ci.md, \"Drift\""
+	if code == strconv.Itoa(lost) {
+		todo = fmt.Sprintf("**[the cluster is gone](%s#the-cluster-is-gone)**", s.fileURL("docs/recovery.md"))
+	}
+	footer := fmt.Sprintf("\n[The run](%s) · what to do: %s\n", s.runURL(), todo)
 	body := marker + "\n" + shorten(string(text), maxComment-len(marker)-len(footer)-1) + footer
 	request := &github.IssueRequest{Title: &title, Body: &body}
 	if number == 0 {

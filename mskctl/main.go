@@ -21,6 +21,7 @@ type cli struct {
 	Apply      applyCmd      `cmd:"" help:"Deploy exactly what a saved plan contains."`
 	Cancel     cancelCmd     `cmd:"" help:"Remove the lock that a killed deployment left on a stack."`
 	Drift      driftCmd      `cmd:"" help:"Compare AWS with the state and the program."`
+	Recover    recoverCmd    `cmd:"" help:"Take over what a failed deployment left in AWS."`
 	Destroy    destroyCmd    `cmd:"" help:"Delete everything in a stack, although it is protected."`
 	Report     reportCmd     `cmd:"" help:"Print a stack's outputs as Markdown."`
 	ClientEnv  clientEnvCmd  `cmd:"" help:"Print the settings that a client of a deployed stack needs."`
@@ -32,7 +33,8 @@ type cli struct {
 
 const description = `What people and pipelines do around the Pulumi program. Run it in the project's folder.
 
-Exit codes: 0 done · 1 failed · 2 wrong usage · 10 drift, or topics that differ · 11 DATA LOSS: the cluster is gone.
+Exit codes: 0 done · 1 failed · 2 wrong usage · 10 drift, topics that differ, or something to recover ·
+11 DATA LOSS: the cluster is gone · 12 another command holds the stack's lock.
 "go run" turns every failure into 1; bin/mskctl, which "make tools" builds, keeps the codes.
 
 The stack named sandbox runs in the sandbox, an embedded AWS.`

@@ -72,7 +72,8 @@ func (p *preview) changes() []step {
 	})
 }
 
-var protection = regexp.MustCompile(`unable to (\w+) resource "([^"]+)"\s+as it is currently marked for protection`)
+var protection = regexp.MustCompile(`unable to (\w+) resource "([^"]+)"\s+(?:as part of replacing "[^"]+"\s+)?` +
+	`as it is currently marked for protection`)
 
 // errors returns what kept Pulumi from going on, in plain words, the protection of resources last: it is what the
 // reader has to decide about.
@@ -94,6 +95,7 @@ func (p *preview) errors() []string {
 		}
 	}
 	if len(protections) > 0 {
+		slices.Sort(protections) // Pulumi's order differs between runs
 		protections = append(
 			protections,
 			"Take the change back; or, if the data may go, set protect to false, deploy that, "+

@@ -166,6 +166,7 @@ func (s *session) stream(stack string, args ...string) error {
 type state struct {
 	Deployment struct {
 		Resources []stateResource
+		Pending   []pendingOperation `json:"pending_operations"`
 	}
 	digest string // changes with every change of the state
 }
@@ -173,8 +174,15 @@ type state struct {
 type stateResource struct {
 	URN     string
 	Type    string
+	ID      string
 	Protect bool
 	Outputs map[string]any
+}
+
+// pendingOperation is what a command of Pulumi that was killed was doing.
+type pendingOperation struct {
+	Type     string // "creating", "updating" or "deleting"
+	Resource stateResource
 }
 
 const (

@@ -135,6 +135,7 @@ func (p *preview) dangers() []string {
 		)
 	}
 	if len(unprotected) > 0 {
+		slices.Sort(unprotected)
 		dangers = append(dangers, "PROTECTION OFF: nothing would keep Pulumi from deleting or replacing "+
 			strings.Join(unprotected, ", ")+" any more.")
 	}

@@ -79,8 +79,13 @@ func run(args []string) (int, error) {
 		return 1, err
 	}
 	defer stop()
+	endpoint, stopAPI, err := sandbox.ServeAPI()
+	if err != nil {
+		return 1, err
+	}
+	defer stopAPI()
 	bin := filepath.Join(root, "bin")
-	env := project.Environ(os.Environ(), bin, state, attach)
+	env := append(project.Environ(os.Environ(), bin, state, attach), aws.SDKEnv(endpoint)...)
 	// exec.Command looks for the command itself on this process's PATH.
 	if err := os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return 1, err

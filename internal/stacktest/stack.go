@@ -81,8 +81,12 @@ func Attach(t *testing.T, config map[string]string, sandbox *aws.Sandbox) *Stack
 	attach, stop, err := sandbox.Serve()
 	require.NoError(t, err)
 	t.Cleanup(stop)
+	endpoint, stopAPI, err := sandbox.ServeAPI()
+	require.NoError(t, err)
+	t.Cleanup(stopAPI)
 	s := NewProject(t, config, attach)
 	s.AWS = sandbox
+	s.Env = append(s.Env, aws.SDKEnv(endpoint)...)
 	return s
 }
 

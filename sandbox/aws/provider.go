@@ -4,7 +4,8 @@
 // What it copies: the resources and look-ups in resourceTypes and functions below, their inputs and outputs, and what a
 // program notices of AWS: which change replaces and which updates in place (the ForceNew and Computed flags and the
 // plan modifiers of the Terraform provider that pulumi-aws wraps), defaults, names, default tags, ARNs, references
-// between objects, limits, conflicts, the texts of errors; faults and delays on request.
+// between objects, limits, conflicts, the texts of errors; faults and delays on request. ServeAPI answers look-ups of an
+// AWS SDK.
 //
 // What it does not: anything else, which it refuses by name; data planes (no Kafka, no log events, no metrics);
 // permissions (all is allowed, a boundary forbids nothing); retries and eventual consistency (a conflict fails at
