@@ -241,7 +241,7 @@ func attempts(prod, dev cfn.Deployed) []iampolicy.Request {
 		ask("kafka:DeleteCluster", kafkaARN+"cluster/crypto-stream-dev"+uuid, resource, "dev"),
 		ask("kafka:DeleteCluster", kafkaARN+"cluster/crypto-stream"+uuid, resource, "dev"),
 		ask("kafka:DeleteCluster", strings.Replace(kafkaARN, "ap-south-1", "eu-west-1", 1)+"cluster/crypto-stream"+uuid),
-		ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream"+uuid),
+		ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream-dev"+uuid),
 		untag("kafka:UntagResource", kafkaARN+"cluster/crypto-stream"+uuid, "msk-serverless:stack", resource, "prod"),
 		ask("kafka-cluster:Connect", kafkaARN+"cluster/crypto-stream"+uuid),
 		ask("kafka-cluster:ReadData", kafkaARN+"topic/crypto-stream"+uuid+"/exchg.x"),
@@ -432,4 +432,19 @@ func TestOtherRegions(t *testing.T) {
 		assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(prod.Policies("PreviewRole"), here))
 		assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(prod.Policies("PreviewRole"), there))
 	}
+}
+
+// A client's policyArns can be attached if the template knows them, and to roles with the boundary alone.
+func TestClientPolicies(t *testing.T) {
+	t.Parallel()
+	const archive = iamARN + "policy/archive"
+	given := deploy(t, mumbai, "msk-prod", with(map[string]string{"ClientPolicyArns": archive}))
+	unknown := deploy(t, mumbai, "msk-prod", with(nil))
+	attach := ask("iam:AttachRolePolicy", collector, policyIs, archive, bounded, given.Out["BoundaryArn"])
+	assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(given.Policies("DeployRole"), attach))
+	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(unknown.Policies("DeployRole"), attach))
+	attach = ask("iam:AttachRolePolicy", collector, policyIs, archive)
+	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(given.Policies("DeployRole"), attach))
+	change := ask("iam:CreatePolicyVersion", archive)
+	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(given.Policies("DeployRole"), change))
 }

@@ -37,6 +37,7 @@ func longest() (cfn.Account, map[string]string) {
 		"AdoptedInstanceProfileArn": arn + "instance-profile/platform/market-data/" + strings.Repeat("i", 64),
 		"AdoptedPolicyArns":         list(4, arn+"policy/platform/market-data/"+strings.Repeat("p", 64)+"%d"),
 		"AdoptedSecurityGroupArns":  list(16, "arn:aws-us-gov:ec2:ap-southeast-2:123456789012:security-group-rule/sgr-%017d"),
+		"ClientPolicyArns":          list(4, arn+"policy/platform/market-data/"+strings.Repeat("q", 64)+"%d"),
 		"BreakGlassPrincipalArns":   arn + "user/ann," + arn + "user/bob",
 		"BreakGlassEmail":           "on-call@example.com",
 	})
