@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,151 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
+
+	"msk-serverless/sandbox/kafka"
 )
 
-// clientVersions are the request versions that clients are run with: those of Kafka 2.8, and the newest that
-// client and broker share.
-var clientVersions = map[string][]kgo.Opt{
-	"Kafka 2.8": {kgo.MaxVersions(kversion.V2_8_0())},
-	"uncapped":  nil,
-}
+// Clients with franz-go, one for each kind of role. Programs with other libraries are in e2e/clients.
 
-// recording is what a client requested from a cluster.
-type recording struct {
-	*kfake.Cluster
-	version string
+// need is an action on a resource, and the request that requires it.
+type need struct{ action, resource, request string }
 
-	mu       sync.Mutex
-	on       bool
-	requests []recorded
-	unknown  []string            // kinds of request that aclsOf does not have
-	refuse   map[kmsg.Key]bool   // kinds whose next request is answered with a retriable error
-	batches  []*kmsg.RecordBatch // produced
-	acks     []int16             // of the requests that produced them
-}
-
-// recorded is a request and the ACLs that it needs.
-type recorded struct {
-	name string
-	acls []acl
-}
-
-// record starts a cluster of 3 brokers with the topics, each with 3 partitions. Recording begins with play.
-func record(t *testing.T, version string, topics ...string) *recording {
-	t.Helper()
-	opts := []kfake.Opt{kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Millisecond)}
-	if len(topics) > 0 {
-		opts = append(opts, kfake.SeedTopics(3, topics...))
-	}
-	cluster, err := kfake.NewCluster(opts...)
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	r := &recording{Cluster: cluster, version: version, refuse: map[kmsg.Key]bool{}}
-	cluster.Control(r.see)
-	return r
-}
-
-// see is called with every request before it is answered.
-func (r *recording) see(req kmsg.Request) (kmsg.Response, error, bool) {
-	r.KeepControl()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.on {
-		return nil, nil, false
-	}
-	key := kmsg.Key(req.Key())
-	acls, known := aclsOf[key]
-	if !known {
-		r.unknown = append(r.unknown, key.Name())
-		return nil, nil, false
-	}
-	r.requests = append(
-		r.requests,
-		recorded{fmt.Sprintf("%s v%d (%s)", key.Name(), req.GetVersion(), r.version), acls(req, r.topicName)},
-	)
-	if produce, ok := req.(*kmsg.ProduceRequest); ok {
-		return r.seeProduce(produce)
-	}
-	return nil, nil, false
-}
-
-// seeProduce keeps the produced records. It answers the first request with NOT_LEADER_OR_FOLLOWER, so that the
-// client has to find the leader and retry.
-func (r *recording) seeProduce(req *kmsg.ProduceRequest) (kmsg.Response, error, bool) {
-	for _, t := range req.Topics {
-		for _, p := range t.Partitions {
-			batch := new(kmsg.RecordBatch)
-			if batch.ReadFrom(p.Records) == nil {
-				r.batches, r.acks = append(r.batches, batch), append(r.acks, req.Acks)
-			}
-		}
-	}
-	if !r.refuse[kmsg.Produce] {
-		return nil, nil, false
-	}
-	r.refuse[kmsg.Produce] = false
-	resp := req.ResponseKind().(*kmsg.ProduceResponse)
-	for _, t := range req.Topics {
-		rt := kmsg.NewProduceResponseTopic()
-		rt.Topic, rt.TopicID = t.Topic, t.TopicID
-		for _, p := range t.Partitions {
-			rp := kmsg.NewProduceResponseTopicPartition()
-			rp.Partition, rp.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		resp.Topics = append(resp.Topics, rt)
-	}
-	return resp, nil, true
-}
-
-func (r *recording) topicName(name string, id [16]byte) string {
-	if name != "" {
-		return name
-	}
-	if info := r.TopicIDInfo(id); info != nil {
-		return info.Topic
-	}
-	return fmt.Sprintf("topic-id-%x", id)
-}
-
-func (r *recording) start() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.on = true
-}
-
-// play runs f and returns the number of requests and the IAM actions they need in the cluster with the ARN.
-func (r *recording) play(t *testing.T, cluster clusterARN, f func()) (requests int, needs []need) {
-	t.Helper()
-	r.start()
-	f()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.on = false
-	require.Empty(t, r.unknown, "aclsOf has no such kind of request: look its ACLs up and add it")
-	for _, q := range r.requests {
-		all, err := cluster.needs(q.name, q.acls)
-		require.NoError(t, err)
-		needs = append(needs, all...)
-	}
-	return len(r.requests), needs
-}
-
-func (r *recording) client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	all := slices.Concat([]kgo.Opt{
-		kgo.SeedBrokers(r.ListenAddrs()...),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }),
-		kgo.MetadataMinAge(10 * time.Millisecond),
-	}, clientVersions[r.version], opts)
-	cl, err := kgo.NewClient(all...)
-	require.NoError(t, err)
-	t.Cleanup(cl.Close)
-	return cl
+func (n need) String() string {
+	return fmt.Sprintf("%s needs %s on %s", n.request, n.action, n.resource)
 }
 
 func patience(t *testing.T) context.Context {
@@ -168,31 +37,23 @@ func patience(t *testing.T) context.Context {
 
 // collect acts as a collector with the README's settings: it creates its topics, produces to them idempotently
 // with acks=all and zstd, has to retry, and closes.
-func (r *recording) collect(t *testing.T, topics []string) {
+func (j *judged) collect(t *testing.T, topics []string) {
 	t.Helper()
 	ctx := patience(t)
-	cl := r.client(t, kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
+	cl := j.client(t, theRole, kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
 		kgo.ProducerLinger(5*time.Millisecond))
 	created, err := kadm.NewClient(cl).CreateTopics(ctx, 3, -1, nil, topics...)
 	require.NoError(t, err)
 	require.NoError(t, created.Error())
-	r.mu.Lock()
-	r.refuse[kmsg.Produce] = true
-	r.mu.Unlock()
+	j.mu.Lock()
+	j.retry = true
+	j.mu.Unlock()
 	for _, topic := range topics {
 		require.NoError(t, cl.ProduceSync(ctx, ticks(topic)...).FirstErr())
 	}
 	require.NoError(t, cl.Flush(ctx))
 	cl.Close()
-
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	require.False(t, r.refuse[kmsg.Produce], "the client had to retry")
-	for i, batch := range r.batches {
-		assert.Equal(t, int16(-1), r.acks[i], "acks=all")
-		assert.GreaterOrEqual(t, batch.ProducerID, int64(0), "idempotent")
-		assert.Equal(t, int16(4), batch.Attributes&7, "zstd")
-	}
+	j.checkBatches(t)
 }
 
 // ticks returns records that compress well; a batch that doesn't is sent uncompressed.
@@ -211,16 +72,6 @@ func ticks(topic string) []*kgo.Record {
 	return rs
 }
 
-// fill writes records to the topics.
-func (r *recording) fill(t *testing.T, topics []string) {
-	t.Helper()
-	cl := r.client(t)
-	for _, topic := range topics {
-		require.NoError(t, cl.ProduceSync(patience(t), ticks(topic)...).FirstErr())
-	}
-	cl.Close()
-}
-
 // member is a member of a consumer group that reads until it is stopped, then commits and leaves.
 type member struct {
 	*kgo.Client
@@ -230,12 +81,15 @@ type member struct {
 	done chan struct{}
 }
 
-func (r *recording) join(t *testing.T, group string, topics []string) *member {
+// join makes a member, as the role or to set something up.
+func (j *judged) join(t *testing.T, who, group string, topics []string, opts ...kgo.Opt) *member {
 	t.Helper()
 	m := &member{read: map[string]int{}, done: make(chan struct{})}
-	m.Client = r.client(t, kgo.ConsumerGroup(group), kgo.ConsumeTopics(topics...), kgo.DisableAutoCommit(),
-		kgo.HeartbeatInterval(20*time.Millisecond), kgo.FetchMaxWait(50*time.Millisecond),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	m.Client = j.client(t, who, append([]kgo.Opt{
+		kgo.ConsumerGroup(group), kgo.ConsumeTopics(topics...), kgo.DisableAutoCommit(),
+		kgo.HeartbeatInterval(20 * time.Millisecond), kgo.FetchMaxWait(50 * time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	}, opts...)...)
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(patience(t))
 	go func() {
@@ -271,44 +125,54 @@ func (m *member) leave(t *testing.T) {
 }
 
 // stable waits until the group has that many members, each with partitions.
-func (r *recording) stable(t *testing.T, group string, members int) {
+func (j *judged) stable(t *testing.T, group string, members int) {
 	t.Helper()
-	_, err := r.WaitGroupStable(patience(t), group, members)
+	_, err := j.WaitGroupStable(patience(t), group, members)
 	require.NoError(t, err)
 }
 
 // consume acts as a team's consumer: it joins the group, reads, rebalances as a second member comes and goes,
-// commits, leaves, restarts where it stopped, and finally deletes the group.
-func (r *recording) consume(t *testing.T, group string, topics []string) {
+// commits, leaves, restarts where it stopped, deletes the group, and reads again with the new group protocol, if the
+// cluster has it.
+func (j *judged) consume(t *testing.T, group string, topics []string) {
 	t.Helper()
 	ctx := patience(t)
-	first := r.join(t, group, topics)
+	first := j.join(t, theRole, group, topics)
 	first.readAll(t, topics)
-	second := r.join(t, group, topics)
-	r.stable(t, group, 2)
+	second := j.join(t, theRole, group, topics)
+	j.stable(t, group, 2)
 	second.leave(t)
-	r.stable(t, group, 1)
+	j.stable(t, group, 1)
 	first.leave(t)
 
-	again := r.join(t, group, topics)
-	r.stable(t, group, 1)
+	again := j.join(t, theRole, group, topics)
+	j.stable(t, group, 1)
 	again.leave(t)
 
-	admin := kadm.NewClient(r.client(t))
+	admin := kadm.NewClient(j.client(t, theRole))
 	described, err := admin.DescribeGroups(ctx, group)
 	require.NoError(t, err)
 	require.NoError(t, described.Error())
 	deleted, err := admin.DeleteGroups(ctx, group)
 	require.NoError(t, err)
 	require.NoError(t, deleted.Error())
+
+	balanced := j.join(t, theRole, group, topics, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
+	balanced.readAll(t, topics)
+	balanced.leave(t)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	assert.Equal(t, j.version == newestKafka, slices.ContainsFunc(j.decisions, func(d kafka.Decision) bool {
+		return strings.HasPrefix(d.Request, "ConsumerGroupHeartbeat ")
+	}), "the new group protocol")
 }
 
 // operate acts as an operator: it creates a topic, describes it, alters its retention, adds partitions and deletes
 // it; it describes the groups and deletes them.
-func (r *recording) operate(t *testing.T, topics, groups []string) {
+func (j *judged) operate(t *testing.T, topics, groups []string) {
 	t.Helper()
 	ctx := patience(t)
-	cl := r.client(t)
+	cl := j.client(t, theRole)
 	admin := kadm.NewClient(cl)
 
 	_, err := admin.BrokerMetadata(ctx)
@@ -352,12 +216,12 @@ func (r *recording) operate(t *testing.T, topics, groups []string) {
 	cl.Close()
 }
 
-// observe acts as a user interface: it describes the cluster, the topics with their settings and offsets, and the group
+// watch acts as a user interface: it describes the cluster, the topics with their settings and offsets, and the group
 // with its members and offsets.
-func (r *recording) observe(t *testing.T, topics []string, group string) {
+func (j *judged) watch(t *testing.T, topics []string, group string) {
 	t.Helper()
 	ctx := patience(t)
-	cl := r.client(t)
+	cl := j.client(t, theRole)
 	admin := kadm.NewClient(cl)
 
 	_, err := kmsg.NewPtrDescribeClusterRequest().RequestWith(ctx, cl)
@@ -377,30 +241,14 @@ func (r *recording) observe(t *testing.T, topics []string, group string) {
 	cl.Close()
 }
 
-// transact acts as a transactional producer, which no role allows.
-func (r *recording) transact(t *testing.T, id, topic string) {
+// transact acts as a transactional producer, which no role allows, and which MSK Serverless refuses.
+func (j *judged) transact(t *testing.T, id, topic string) {
 	t.Helper()
-	ctx := patience(t)
-	cl := r.client(t, kgo.TransactionalID(id))
-	require.NoError(t, cl.BeginTransaction())
-	require.NoError(t, cl.ProduceSync(ctx, ticks(topic)...).FirstErr())
-	require.NoError(t, cl.EndTransaction(ctx, kgo.TryCommit))
+	cl := j.client(t, theRole, kgo.TransactionalID(id))
+	err := cl.BeginTransaction()
+	if err == nil {
+		err = cl.ProduceSync(patience(t), ticks(topic)...).FirstErr()
+	}
+	require.ErrorContains(t, err, kerr.TransactionalIDAuthorizationFailed.Message)
 	cl.Close()
-}
-
-// An unknown kind of request must fail the tests.
-func TestRecordingKnowsWhatItDoesNotKnow(t *testing.T) {
-	t.Parallel()
-	r := record(t, "uncapped", "exchg.x")
-	r.start()
-	_, err := kadm.NewClient(
-		r.client(t),
-	).DeleteRecords(
-		patience(t),
-		kadm.Offsets{"exchg.x": {0: {Topic: "exchg.x", Partition: 0, At: 0}}},
-	)
-	require.NoError(t, err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	assert.Equal(t, []string{"DeleteRecords"}, r.unknown)
 }

@@ -15,6 +15,7 @@ import (
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/iampolicy"
 	"msk-serverless/internal/project"
+	"msk-serverless/internal/stacktest"
 	"msk-serverless/sandbox/aws"
 )
 
@@ -171,7 +172,7 @@ func (p *platform) add(t *testing.T, r *role, arns ...string) {
 // record runs each role's clients with each version and keeps their requests.
 func (p *platform) record(t *testing.T) {
 	t.Helper()
-	for _, version := range slices.Sorted(maps.Keys(clientVersions)) {
+	for _, version := range slices.Sorted(maps.Keys(kafkaVersions)) {
 		for _, r := range p.roles {
 			requests, needs := p.play(t, r, version)
 			r.requests += requests
@@ -199,43 +200,47 @@ func distinct(needs []need) []need {
 func (p *platform) play(t *testing.T, r *role, version string) (requests int, needs []need) {
 	t.Helper()
 	for _, g := range r.grants {
-		n, some := p.playGrant(t, g, version)
+		n, some := p.playGrant(t, r, g, version)
 		requests, needs = requests+n, append(needs, some...)
 	}
 	return requests, needs
 }
 
-func (p *platform) playGrant(t *testing.T, g grant, version string) (requests int, needs []need) {
+func (p *platform) playGrant(t *testing.T, r *role, g grant, version string) (decisions int, needs []need) {
 	t.Helper()
 	topics, there := g.topics(), []string{"there"}
 	switch g.kind {
 	case collectors, writers:
-		c := record(t, version)
-		return c.play(t, p.cluster, func() { c.collect(t, topics) })
+		j := judge(t, string(p.cluster), r.policies, version)
+		var logs []need
+		decisions, needs = j.play(t, func() {
+			j.collect(t, topics)
+			if version == newestKafka || stacktest.Thorough() {
+				logs = j.collectShipped(t, p.logGroup, g.prefixes)
+			}
+		})
+		return decisions, append(needs, logs...)
 	case consumers, functions:
-		c := record(t, version, topics...)
-		c.fill(t, topics)
-		return c.play(t, p.cluster, func() {
+		j := judge(t, string(p.cluster), r.policies, version, topics...)
+		j.prepare(t, "", topics...)
+		return j.play(t, func() {
 			for _, group := range g.groups {
-				c.consume(t, group, topics)
+				j.consume(t, group, topics)
 			}
 		})
 	case operators:
-		c := record(t, version, there...)
-		c.fill(t, there)
+		j := judge(t, string(p.cluster), r.policies, version, there...)
+		j.prepare(t, "", there...)
 		for _, group := range g.groups {
-			m := c.join(t, group, there)
+			m := j.join(t, setup, group, there)
 			m.readAll(t, there)
 			m.leave(t)
 		}
-		return c.play(t, p.cluster, func() { c.operate(t, topics, g.groups) })
+		return j.play(t, func() { j.operate(t, topics, g.groups) })
 	case observers:
-		c := record(t, version, there...)
-		c.fill(t, there)
-		m := c.join(t, "watched", there)
-		m.readAll(t, there)
-		m.leave(t)
-		return c.play(t, p.cluster, func() { c.observe(t, there, "watched") })
+		j := judge(t, string(p.cluster), r.policies, version, there...)
+		j.prepare(t, "watched", there...)
+		return j.play(t, func() { j.watch(t, there, "watched") })
 	}
 	return 0, nil
 }
@@ -255,7 +260,7 @@ func TestLeastPrivilege(t *testing.T) {
 			refused := p.checkRefusals(t, r)
 			assert.GreaterOrEqual(t, refused, 200)
 			t.Logf(
-				"%s: %d requests recorded, %d actions needed, %d granted, %d of %d mutants killed, %d refusals checked",
+				"%s: %d decisions about requests, %d actions needed, %d granted, %d of %d mutants killed, %d refusals checked",
 				r.name,
 				r.requests,
 				len(r.needed()),
@@ -343,9 +348,12 @@ func (p *platform) checkRoles(t *testing.T) {
 // checkTransactions records a transactional producer and checks that no role allows what it needs.
 func (p *platform) checkTransactions(t *testing.T) {
 	needs := map[string]bool{}
-	for version := range clientVersions {
-		c := record(t, version, "exchg.x")
-		_, all := c.play(t, p.cluster, func() { c.transact(t, "collector-1", "exchg.x") })
+	for version := range kafkaVersions {
+		everything := iampolicy.Rule{
+			Effect: "Allow", Action: iampolicy.Strings{"kafka-cluster:*"}, Resource: iampolicy.Strings{"*"},
+		}
+		j := judge(t, string(p.cluster), []iampolicy.Policy{{Statement: []iampolicy.Rule{everything}}}, version, "exchg.x")
+		_, all := j.play(t, func() { j.transact(t, "collector-1", "exchg.x") })
 		for _, n := range all {
 			needs[n.action] = true
 			if typeOf(n.resource) == "transactional-id" {

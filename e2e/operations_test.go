@@ -134,9 +134,7 @@ func (p *platform) documented(kind string) []need {
 	}
 	switch kind {
 	case collectors:
-		return append(finds, logs...)
-	case writers:
-		return logs
+		return finds
 	case functions:
 		return slices.Concat(finds, logs, p.lambdaNeeds())
 	case connectors:
