@@ -49,7 +49,7 @@ func lagQuery(cfg config.Config, statistic, metric string) string {
 }
 
 // by returns the query with one time series for each value of a dimension, the highest first. In an alarm, each is a
-// contributor with a state of its own (CloudWatch guide, "Alarms on Metrics Insights queries").
+// contributor with its own state (CloudWatch guide, "Alarms on Metrics Insights queries").
 func by(dimension, query string) string {
 	return query + " GROUP BY " + dimension + " ORDER BY MAX() DESC"
 }
