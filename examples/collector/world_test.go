@@ -130,6 +130,7 @@ func newWorld(t *testing.T, opts ...kfake.Opt) *world {
 	require.NoError(t, err)
 	w.ControlKey(int16(kmsg.SASLHandshake), w.handshake)
 	w.ControlKey(int16(kmsg.SASLAuthenticate), w.authenticate)
+	w.ControlKey(int16(kmsg.Fetch), w.takeTime)
 	listener, err := w.network.Listen("tcp", "localhost:9443")
 	require.NoError(t, err)
 	server := &http.Server{Handler: w.exchange}
@@ -152,6 +153,14 @@ func (w *world) handshake(req kmsg.Request) (kmsg.Response, error, bool) {
 		resp.ErrorCode = kerr.UnsupportedSaslMechanism.Code
 	}
 	return resp, nil, true
+}
+
+// takeTime makes each fetch take a millisecond. franz-go fetches again at once while one of several partitions has moved:
+// if that took no time, a bubble's clock would stand still, and the client would never learn the new leader.
+func (w *world) takeTime(kmsg.Request) (kmsg.Response, error, bool) {
+	w.KeepControl()
+	w.SleepControl(func() { time.Sleep(time.Millisecond) })
+	return nil, nil, false
 }
 
 // session is how long a connection lasts before it must be authenticated again.
