@@ -4,8 +4,9 @@ import "fmt"
 
 const clusterPolicyToken = "aws:msk/clusterPolicy:ClusterPolicy"
 
-// clusterPolicyType is the resource-based policy of a cluster, of which there is one at most. Putting it again replaces
-// it, so creating it twice does no harm. Its principals and conditions are not evaluated.
+// clusterPolicyType is the resource-based policy of a cluster, of which there is one at most. Putting another one
+// requires the former one's version, which only an update has: so moto has it. AWS documents the version as optional
+// (MSK API, PutClusterPolicy), and not what it does without. Principals and conditions are not evaluated.
 var clusterPolicyType = &resourceType{
 	title: "MSK Cluster Policy", service: "Kafka",
 	apis: map[Operation]string{
@@ -16,8 +17,19 @@ var clusterPolicyType = &resourceType{
 		"policy":     {shape: text, required: true, json: true, rule: isJSON},
 	},
 	outputs: []string{"currentVersion"},
-	create:  func(r *request) (string, error) { return r.in.str("clusterArn"), putClusterPolicy(r) },
+	create:  createClusterPolicy,
 	read:    readClusterPolicy, update: updateClusterPolicy, delete: deleteClusterPolicy,
+}
+
+func createClusterPolicy(r *request) (string, error) {
+	arn := r.in.str("clusterArn")
+	c := r.state.Clusters[arn]
+	if c != nil && c.Policy != "" && checkClusterPolicy(r.in.str("policy"), arn) == "" {
+		return "", &Error{
+			Status: 400, Code: "BadRequestException", Message: "The current version of the policy must be given.",
+		}
+	}
+	return arn, putClusterPolicy(r)
 }
 
 // updateClusterPolicy fails for another cluster, as the provider does: it puts the policy there and then reads the
