@@ -12,9 +12,6 @@ import (
 	"msk-serverless/internal/project"
 )
 
-// `make bench` runs these and writes their medians down; for benchstat: go test -run '^$' -bench . -count 10 .
-// >new.txt
-
 var clientCounts = []int{1, 10, 50, 200}
 
 // withClients returns the valid configuration with n clients of mixed kinds.
