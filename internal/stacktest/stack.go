@@ -113,7 +113,6 @@ func NewProject(t testing.TB, config map[string]string, attach string) *Stack {
 	s.Env = append(
 		project.Environ(os.Environ(), filepath.Dir(built), state, attach),
 		"PULUMI_HOME="+filepath.Join(s.Dir, "home"),
-		"GOGC=400", // saves the CLI a quarter of its time
 	)
 	s.WriteConfig(t)
 	return s
