@@ -262,6 +262,29 @@ func changesOf(groups []string) []change {
 			steps: steps("update", "iam/role client-tasks"),
 		},
 		{
+			what: "`clients`: one moves from ECS to pods by IRSA", set: clients(alpha, `"tasks":{"writes":["exchg.tasks."],`+
+				`"runsOn":{"irsa":{"providerArn":"`+configtest.OIDCProvider+`","namespace":"n","serviceAccount":"s"}}}`),
+			steps: steps("update", "iam/role client-tasks"),
+		},
+		{
+			what: "`clients`: one moves from ECS to another account", set: clients(alpha, `"tasks":{"writes":["exchg.tasks."],`+
+				`"runsOn":{"account":{"id":"210987654321","externalId":"tasks"}}}`),
+			steps: steps("update", "iam/role client-tasks"),
+		},
+		{
+			what: "`clients`: one runs on instances, too",
+			set:  clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":{"ecs":true,"ec2":true}}`),
+			steps: slices.Concat(steps("update", "iam/role client-tasks"),
+				steps("create", "iam/instanceProfile client-tasks")),
+		},
+		{
+			what: "`clients`: one runs on MSK Connect, too",
+			set:  clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":{"ecs":true,"mskConnect":true}}`),
+			steps: slices.Concat(steps("update", "iam/role client-tasks",
+				"iam/rolePolicyAttachmentsExclusive client-tasks"), steps("create", "iam/policy msk-connect",
+				"iam/rolePolicyAttachment client-tasks-control-plane", "iam/rolePolicyAttachment client-tasks-connect")),
+		},
+		{
 			what: "`clients`: one runs on Lambda, too",
 			set:  clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":{"ecs":true,"lambda":true}}`),
 			steps: slices.Concat(steps("update", brokers, "iam/role client-tasks",

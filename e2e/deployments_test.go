@@ -149,6 +149,14 @@ func faultConfig() map[string]string {
 	})
 }
 
+// updateOfAll changes each resource of faultConfig that can be updated in place.
+var updateOfAll = map[string]string{
+	"tags":                  `{"cost-center":"7"}`,
+	"logRetentionDays":      "30",
+	"producerTopicPrefixes": `["exchg."]`,
+	"quotaAlarmPercent":     "70",
+}
+
 // deployments returns a stack's first deployment, an update of each resource that can be updated in place, the
 // replacement of all, and the destruction.
 func deployments(t *testing.T) []*deployment {
@@ -156,12 +164,7 @@ func deployments(t *testing.T) []*deployment {
 	s := newStack(t, faultConfig())
 	all := []*deployment{
 		s.undergo(t, "up", nil, "up", "--yes", "--skip-preview"),
-		s.undergo(t, "update", map[string]string{
-			"tags":                  `{"cost-center":"7"}`,
-			"logRetentionDays":      "30",
-			"producerTopicPrefixes": `["exchg."]`,
-			"quotaAlarmPercent":     "70",
-		}, "up", "--yes", "--skip-preview"),
+		s.undergo(t, "update", updateOfAll, "up", "--yes", "--skip-preview"),
 		s.undergo(t, "replace", map[string]string{"clusterName": "other"}, "up", "--yes", "--skip-preview"),
 		s.undergo(t, "destroy", nil, "destroy", "--yes"),
 	}

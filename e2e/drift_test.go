@@ -28,6 +28,7 @@ type drift struct {
 
 const (
 	collectorRole = "drifting-ap-south-1-collector"
+	tasksRole     = "drifting-ap-south-1-client-tasks"
 	policyARN     = "arn:aws:iam::123456789012:policy/drifting-ap-south-1-"
 	wideOpen      = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
 	otherTrust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
@@ -35,7 +36,54 @@ const (
 )
 
 // drifts change or delete each kind of resource. The cluster comes last, because its data goes with it.
-var drifts = []drift{
+var drifts = slices.Concat(
+	roleDrifts("the collectors'", collectorRole, "collector"),
+	roleDrifts("a client's", tasksRole, "client-tasks"),
+	otherDrifts,
+)
+
+// roleDrifts are changes of what a role may do, and who may take it. name is the role's in the program.
+func roleDrifts(whose, role, name string) []drift {
+	return []drift{
+		{
+			"a managed policy attached to " + whose + " role",
+			[]string{
+				"iam attach-role-policy --role-name " + role +
+					" --policy-arn arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
+			},
+			func(s *aws.State, _ map[string]string) {
+				s.Roles[role].Attached = append(
+					s.Roles[role].Attached,
+					"arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
+				)
+				slices.Sort(s.Roles[role].Attached)
+			},
+			steps("update", "iam/rolePolicyAttachmentsExclusive "+name),
+		},
+		{
+			"an inline policy put into " + whose + " role",
+			[]string{"iam put-role-policy --role-name " + role + " --policy-name by-hand --policy-document " + wideOpen},
+			func(s *aws.State, _ map[string]string) {
+				s.Roles[role].InlinePolicies = map[string]string{"by-hand": wideOpen}
+			},
+			steps("update", "iam/role "+name),
+		},
+		{
+			whose + " boundary taken off",
+			[]string{"iam delete-role-permissions-boundary --role-name " + role},
+			func(s *aws.State, _ map[string]string) { s.Roles[role].Boundary = "" },
+			steps("update", "iam/role "+name),
+		},
+		{
+			whose + " trust changed",
+			[]string{"iam update-assume-role-policy --role-name " + role + " --policy-document " + otherTrust},
+			func(s *aws.State, _ map[string]string) { s.Roles[role].TrustPolicy = otherTrust },
+			steps("update", "iam/role "+name),
+		},
+	}
+}
+
+var otherDrifts = []drift{
 	{
 		"an ingress rule opened on the brokers",
 		[]string{
@@ -66,29 +114,18 @@ var drifts = []drift{
 		steps("update", "ec2/securityGroup brokers"),
 	},
 	{
-		"a managed policy attached to the collectors' role",
-		[]string{
-			"iam attach-role-policy --role-name " + collectorRole +
-				" --policy-arn arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
-		},
+		"a policy detached from a client's role",
+		[]string{"iam detach-role-policy --role-name " + tasksRole + " --policy-arn " + policyARN + "consumer-tasks"},
 		func(s *aws.State, _ map[string]string) {
-			s.Roles[collectorRole].Attached = append(
-				s.Roles[collectorRole].Attached,
-				"arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
+			s.Roles[tasksRole].Attached = slices.DeleteFunc(
+				s.Roles[tasksRole].Attached,
+				func(arn string) bool { return arn == policyARN+"consumer-tasks" },
 			)
-			slices.Sort(s.Roles[collectorRole].Attached)
 		},
-		steps("update", "iam/rolePolicyAttachmentsExclusive collector"),
-	},
-	{
-		"an inline policy put into the collectors' role",
-		[]string{
-			"iam put-role-policy --role-name " + collectorRole + " --policy-name by-hand --policy-document " + wideOpen,
-		},
-		func(s *aws.State, _ map[string]string) {
-			s.Roles[collectorRole].InlinePolicies = map[string]string{"by-hand": wideOpen}
-		},
-		steps("update", "iam/role collector"),
+		slices.Concat(
+			steps("create", "iam/rolePolicyAttachment client-tasks-kafka"),
+			steps("update", "iam/rolePolicyAttachmentsExclusive client-tasks"),
+		),
 	},
 	{
 		"a policy detached from the collectors' role",
@@ -103,18 +140,6 @@ var drifts = []drift{
 			steps("create", "iam/rolePolicyAttachment collector-producer"),
 			steps("update", "iam/rolePolicyAttachmentsExclusive collector"),
 		),
-	},
-	{
-		"the collectors' boundary taken off",
-		[]string{"iam delete-role-permissions-boundary --role-name " + collectorRole},
-		func(s *aws.State, _ map[string]string) { s.Roles[collectorRole].Boundary = "" },
-		steps("update", "iam/role collector"),
-	},
-	{
-		"the collectors' trust changed",
-		[]string{"iam update-assume-role-policy --role-name " + collectorRole + " --policy-document " + otherTrust},
-		func(s *aws.State, _ map[string]string) { s.Roles[collectorRole].TrustPolicy = otherTrust },
-		steps("update", "iam/role collector"),
 	},
 	{
 		"a policy widened",
@@ -197,6 +222,7 @@ var drifts = []drift{
 			steps("create", "msk/serverlessCluster cluster"),
 			steps(
 				"update",
+				"iam/policy client-tasks",
 				"iam/policy consumer",
 				"iam/policy control-plane",
 				"iam/policy operator",
@@ -209,7 +235,9 @@ var drifts = []drift{
 func TestDriftIsRepaired(t *testing.T) {
 	t.Parallel()
 	attach, cloud := attachTo(t)
-	s := newProject(t, configtest.With(map[string]string{"clusterName": "drifting"}), attach)
+	s := newProject(t, configtest.With(map[string]string{
+		"clusterName": "drifting", "clients": clientsOf(tasks),
+	}), attach)
 	s.OK(t, "stack", "init")
 	s.Up(t)
 	t.Cleanup(func() {

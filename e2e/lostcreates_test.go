@@ -103,6 +103,15 @@ func deleteByHand(world *aws.State, lost []aws.Call) {
 		name := path.Base(c.ID)
 		var key string
 		switch c.Type {
+		case "aws:cloudwatch/eventTarget:EventTarget":
+			for arn, rule := range world.EventRules {
+				maps.DeleteFunc(rule.Targets, func(id string, _ map[string]any) bool { return path.Base(arn)+"-"+id == c.ID })
+			}
+		case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
+			role, policy, _ := strings.Cut(c.ID, "/")
+			if role := world.Roles[role]; role != nil {
+				role.Attached = slices.DeleteFunc(role.Attached, func(arn string) bool { return arn == policy })
+			}
 		case "aws:cloudwatch/logGroup:LogGroup":
 			maps.DeleteFunc(
 				world.LogGroups,

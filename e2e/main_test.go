@@ -10,8 +10,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if err := os.Setenv("AWS_REGION", region); err != nil { // which Kafka clients sign for
-		panic(err)
+	for name, value := range map[string]string{
+		"AWS_REGION": region, // which Kafka clients sign for
+		"GOGC":       "400",  // saves the CLI a quarter of its time
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	stacktest.Main(m)
 }

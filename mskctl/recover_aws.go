@@ -12,6 +12,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kafka"
+	kafkatypes "github.com/aws/aws-sdk-go-v2/service/kafka/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 
@@ -39,7 +40,7 @@ func newLookup(ctx context.Context, cfg config.Config, regions []string) (lookup
 func (l lookup) find(ctx context.Context, c creation) ([]object, error) {
 	switch c.typ {
 	case "aws:msk/serverlessCluster:ServerlessCluster":
-		return l.clusters(ctx, c.text("clusterName"))
+		return l.clusters(ctx, c)
 	case "aws:ec2/securityGroup:SecurityGroup":
 		return l.groups(ctx, c)
 	case "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":
@@ -53,8 +54,9 @@ func (l lookup) find(ctx context.Context, c creation) ([]object, error) {
 	return nil, nil
 }
 
-// clusters returns the cluster with the name.
-func (l lookup) clusters(ctx context.Context, name string) ([]object, error) {
+// clusters returns the cluster with the creation's name. One in other subnets was made for another configuration.
+func (l lookup) clusters(ctx context.Context, creation creation) ([]object, error) {
+	name := creation.text("clusterName")
 	in := &kafka.ListClustersV2Input{ClusterNameFilter: &name}
 	pages := kafka.NewListClustersV2Paginator(kafka.NewFromConfig(l.sdk), in)
 	var found []object
@@ -66,11 +68,40 @@ func (l lookup) clusters(ctx context.Context, name string) ([]object, error) {
 		for _, c := range page.ClusterInfoList {
 			if aws.ToString(c.ClusterName) == name { // the filter is a prefix
 				arn := aws.ToString(c.ClusterArn)
-				found = append(found, object{arn, arn, c.Tags, string(c.State)})
+				o := object{id: arn, arn: arn, tags: c.Tags, state: string(c.State)}
+				if c.Serverless != nil && !slices.Equal(subnetsOf(c.Serverless.VpcConfigs), creation.subnets()) {
+					o.misfit = "it is in other subnets than configured"
+				}
+				found = append(found, o)
 			}
 		}
 	}
 	return found, nil
+}
+
+// subnetsOf returns the subnets of a cluster, sorted.
+func subnetsOf(configs []kafkatypes.VpcConfig) []string {
+	var subnets []string
+	for _, c := range configs {
+		subnets = append(subnets, c.SubnetIds...)
+	}
+	slices.Sort(subnets)
+	return subnets
+}
+
+// subnets returns the subnets that a cluster is to be in, sorted.
+func (c creation) subnets() []string {
+	var subnets []string
+	configs, _ := c.inputs["vpcConfigs"].([]any)
+	for _, config := range configs {
+		fields, _ := config.(map[string]any)
+		ids, _ := fields["subnetIds"].([]any)
+		for _, id := range ids {
+			subnets = append(subnets, fmt.Sprint(id))
+		}
+	}
+	slices.Sort(subnets)
+	return subnets
 }
 
 // groups returns the security groups with the creation's name, or prefix of a name, in the stack's VPC.

@@ -35,6 +35,8 @@ type object struct {
 	arn   string
 	tags  map[string]string
 	state string // of a cluster
+
+	misfit string // why the program can't have it as it is, such as "it is in other subnets"
 }
 
 // stack returns the name of the stack that the object belongs to, by its tag.
@@ -152,6 +154,8 @@ func (m matcher) judge(c creation, objects []object, id string) []finding {
 				config.StackTag, c.entry, o.id)
 		case o.stack() != "" && o.stack() != m.stack:
 			f.verdict, f.note = notOurs, fmt.Sprintf("its tag %s is %s", config.StackTag, o.stack())
+		case o.misfit != "" && o.stack() == m.stack:
+			f.verdict, f.note = remove, o.misfit+"; "+deleteCommand(o.arn)
 		case o.id != id && len(ours) > 1:
 			f.verdict, f.note = remove, "one of several; "+deleteCommand(o.arn)
 		case o.state == "CREATING":

@@ -43,6 +43,11 @@ func TestRecoverMatch(t *testing.T) {
 		return o
 	}
 	sg := func(id, stack string) object { return of(id, ec2+id, stack, "") }
+	misfit := func(stack string) object {
+		o := of("x", iam+"role/x", stack, "ACTIVE")
+		o.misfit = "it is in other subnets than configured"
+		return o
+	}
 	mine := of("x", iam+"role/x", "prod", "")
 	for _, c := range []struct {
 		name     string
@@ -87,6 +92,18 @@ func TestRecoverMatch(t *testing.T) {
 			[]object{of("x", iam+"role/x", "prod", "ACTIVE")},
 			nil, nil,
 			[]string{"take over iam/role collector x"},
+		},
+		{
+			"a cluster in other subnets", role,
+			[]object{misfit("prod")},
+			nil, nil,
+			[]string{"delete iam/role collector x"},
+		},
+		{
+			"somebody's cluster in other subnets", role,
+			[]object{misfit("")},
+			nil, nil,
+			[]string{"decide iam/role collector x"},
 		},
 		{
 			"a generated name that others have, too", group,

@@ -17,10 +17,18 @@ func listClusters(r *request, in object) (any, error) {
 		}
 		list = append(list, map[string]any{
 			"clusterArn": arn, "clusterName": c.Name, "clusterType": "SERVERLESS", "state": c.State, "tags": c.Tags,
-			"creationTime": created,
+			"creationTime": created, "serverless": map[string]any{"vpcConfigs": vpcConfigs(c)},
 		})
 	}
 	return map[string]any{"clusterInfoList": list}, nil
+}
+
+func vpcConfigs(c *Cluster) []any {
+	list := []any{}
+	for _, v := range c.VPCs {
+		list = append(list, map[string]any{"subnetIds": v.Subnets, "securityGroupIds": v.SecurityGroups})
+	}
+	return list
 }
 
 func describeLogGroups(r *request, in object) (any, error) {

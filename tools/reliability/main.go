@@ -37,7 +37,7 @@ func run() error {
 	defer log.Close()
 	r := runner{log, append(os.Environ(), "RELIABILITY=all", "EVIDENCE_DIR="+rows)}
 	progress := regexp.MustCompile(`^ +[a-z_]+\.go:[0-9]+: ([0-9]+ of [0-9]+|evidence: .*)$|^ *--- FAIL|^(ok|FAIL)\s`)
-	if _, err := r.goTool(progress, "test", "-v", "-count=1", "-timeout", "90m", "./..."); err != nil {
+	if _, err := r.goTool(progress, "test", "-v", "-count=1", "-timeout", "3h", "./..."); err != nil {
 		return err
 	}
 	if _, err := r.goTool(regexp.MustCompile(`of`), "run", "./tools/mutants"); err != nil {
