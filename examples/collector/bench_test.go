@@ -55,7 +55,7 @@ func BenchmarkProduce(b *testing.B) {
 		s, err := readSettings(w.environ())
 		require.NoError(b, err)
 		a := app{dialBroker: dialTLS(new(net.Dialer).DialContext), stderr: io.Discard, credentials: w}
-		client, err := a.connect(s, producerOpts(s, 1_000_000)...)
+		client, err := a.connect(s, producerOpts(1_000_000)...)
 		require.NoError(b, err)
 		b.Cleanup(client.Close)
 		return client
@@ -81,7 +81,8 @@ func BenchmarkProduce(b *testing.B) {
 	b.Run("collector", func(b *testing.B) {
 		client := setUp(b)
 		a := app{stderr: io.Discard}
-		w := newWriter(b.Context(), client, a.logger(slog.LevelInfo), newMetrics(nil), inHand*(len(value)+recordCost), 1_000_000)
+		w := newWriter(b.Context(), client, a.logger(slog.LevelInfo), newMetrics(nil), inHand*(len(value)+recordCost), 1_000_000,
+			10*time.Millisecond)
 		var lanes []*lane
 		for _, n := range names {
 			lanes = append(lanes, w.lane(n))

@@ -37,7 +37,7 @@ func (a app) check(ctx context.Context, args []string) error {
 	if err = cmp.Or(err, s.verifyTopic(topic)); err != nil {
 		return err
 	}
-	opts := append(producerOpts(s, maxMessageBytes), kgo.UnknownTopicRetries(4))
+	opts := append(producerOpts(maxMessageBytes), kgo.UnknownTopicRetries(4))
 	if *role == "consumer" {
 		opts = append(opts, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	}

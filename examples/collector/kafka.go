@@ -34,10 +34,11 @@ func (a app) connect(s settings, opts ...kgo.Opt) (*kgo.Client, error) {
 
 // producerOpts make a producer that is idempotent and retries without end, also for topics that don't exist yet.
 // Records of up to maxBytes go into one batch. The number of buffered records is limited by the writer instead.
-func producerOpts(s settings, maxBytes int) []kgo.Opt {
+func producerOpts(maxBytes int) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
-		kgo.ProducerLinger(s.linger), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
+		// A lane lingers itself. This keeps what it produces at once together until ProduceSync sends it.
+		kgo.ProducerLinger(10 * time.Millisecond), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
 		kgo.UnknownTopicRetries(-1), kgo.MaxBufferedRecords(1 << 40),
 	}
 }

@@ -130,7 +130,7 @@ func (a app) produce(ctx context.Context, args []string) error {
 	x.url = cmp.Or(p.url, x.url)
 	name := x.name + "-" + x.market
 	log, m := a.logger(slog.LevelInfo), newMetrics(prometheus.Labels{"feed": name})
-	client, err := a.connect(s, producerOpts(s, p.maxMessage)...)
+	client, err := a.connect(s, producerOpts(p.maxMessage)...)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (a app) produce(ctx context.Context, args []string) error {
 	// The signal ends the feed. The records taken from it go on until writing ends.
 	writing, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	w := newWriter(writing, client, log, m, p.bufferMiB<<20, p.maxMessage)
+	w := newWriter(writing, client, log, m, p.bufferMiB<<20, p.maxMessage, s.linger)
 	f := &feed{exchange: x, stale: p.stale, dial: a.dial, log: log, metrics: m, progress: newProgress()}
 	err = a.serveOps(writing, p.listen, log, m, func() error {
 		err := f.progress.stalled("no message from "+x.url, p.stall)

@@ -23,6 +23,7 @@ type writer struct {
 	log       *slog.Logger
 	metrics   *metrics
 	maxRecord int
+	linger    time.Duration
 	capacity  int64
 	room      *semaphore.Weighted
 	ctx       context.Context // ends when records are given up
@@ -37,9 +38,11 @@ type writer struct {
 const recordCost = 256
 
 // newWriter returns a writer that holds at most capacity bytes of records, of at most maxRecord bytes each.
-func newWriter(ctx context.Context, client *kgo.Client, log *slog.Logger, m *metrics, capacity, maxRecord int) *writer {
+func newWriter(
+	ctx context.Context, client *kgo.Client, log *slog.Logger, m *metrics, capacity, maxRecord int, linger time.Duration,
+) *writer {
 	w := &writer{
-		client: client, log: log, metrics: m, maxRecord: maxRecord, capacity: int64(capacity),
+		client: client, log: log, metrics: m, maxRecord: maxRecord, linger: linger, capacity: int64(capacity),
 		room: semaphore.NewWeighted(int64(capacity)), ctx: ctx, progress: newProgress(),
 		complain: rate.Sometimes{First: 1, Interval: 10 * time.Second}, lanes: map[string]*lane{},
 	}
@@ -150,6 +153,9 @@ const maxBatch = 1000
 // each success.
 func (l *lane) run() {
 	for most, attempt := maxBatch, 0; ; {
+		if most == maxBatch {
+			wait(l.ctx, l.linger) // so that a batch has more records
+		}
 		batch := l.next(most)
 		if len(batch) == 0 {
 			return
@@ -192,25 +198,31 @@ func (l *lane) next(most int) []*kgo.Record {
 
 // produce produces a batch, and returns in order the records that may still succeed, with the error of one of them.
 func (l *lane) produce(batch []*kgo.Record) (failed []*kgo.Record, err error) {
-	answers := map[*kgo.Record]error{}
+	answers := make(map[*kgo.Record]error, len(batch))
 	for _, r := range l.client.ProduceSync(l.ctx, batch...) {
 		answers[r.Record] = r.Err
 	}
+	var acked, settled, freed int64
 	for _, r := range batch {
 		switch e := answers[r]; {
 		case e == nil:
-			l.acked.Add(1)
-			l.metrics.acknowledged.Inc()
-			l.progress.mark()
+			acked++
 		case hopeless(e) && len(batch) == 1:
 			l.refuse(r, e)
 		default:
 			failed, err = append(failed, r), e
 			continue
 		}
-		l.pending.Add(-1)
-		l.room.Release(int64(len(r.Value) + recordCost))
+		settled++
+		freed += int64(len(r.Value) + recordCost)
 	}
+	if acked > 0 {
+		l.acked.Add(acked)
+		l.metrics.acknowledged.Add(float64(acked))
+		l.progress.mark()
+	}
+	l.pending.Add(-settled)
+	l.room.Release(freed)
 	return failed, err
 }
 
