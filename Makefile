@@ -53,10 +53,10 @@ fuzz: ## give the configuration a minute of random input
 	go test -run '^$$' -fuzz FuzzConfig -fuzztime 1m ./internal/config
 
 bench: tools ## measure how fast it is, for docs/evidence.md (Linux)
-	go run ./bench
+	BENCH_PAGE=docs/evidence.md go test -run '^$$' -bench Warm -benchtime 9x -timeout 2h ./bench
 
 bench-cold: tools ## measure a fresh clone with empty caches, and the tests: half an hour (Linux)
-	go run ./bench -cold
+	BENCH_PAGE=docs/evidence.md go test -run '^$$' -bench Cold -benchtime 1x -timeout 2h ./bench
 
 lint: $(LINTERS) ## check formatting, go vet on Linux and macOS, staticcheck, and the workflows
 	@bin/gofumpt -l $$(git ls-files -co --exclude-standard '*.go') | awk '{print "not formatted (make fmt): " $$0} END {exit NR > 0}'

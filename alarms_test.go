@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"msk-serverless/internal/compact"
-	"msk-serverless/internal/config/configtest"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"msk-serverless/internal/compact"
+	"msk-serverless/internal/config/configtest"
 )
 
 const (

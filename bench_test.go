@@ -4,16 +4,13 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
 	"msk-serverless/internal/config"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/project"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"github.com/stretchr/testify/require"
 )
-
-// `make bench` runs these and writes their medians down; for benchstat: go test -run '^$' -bench . -count 10 .
-// >new.txt
 
 var clientCounts = []int{1, 10, 50, 200}
 

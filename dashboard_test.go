@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"msk-serverless/internal/compact"
 	"msk-serverless/internal/config"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/project"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // parse returns the valid configuration with the changes.

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"msk-serverless/internal/compact"
 	"msk-serverless/internal/config"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/iampolicy"
 	"msk-serverless/internal/project"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func writer(prefixes ...string) config.Client {

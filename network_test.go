@@ -19,7 +19,8 @@ func TestProgramFurtherNetworks(t *testing.T) {
 		"clients":                `{"alerts":{"reads":["exchg."],"groups":["alerts"],"runsOn":{"lambda":true}}}`,
 		"furtherVpcs": `[
 			{"vpcId":"vpc-22222222","subnetIds":["subnet-22222221","subnet-22222222"]},
-			{"vpcId":"vpc-11111111","subnetIds":["subnet-11111111","subnet-11111112"],"clientSecurityGroupIds":["sg-bbbbbbbb"]}]`,
+			{"vpcId":"vpc-11111111","subnetIds":["subnet-11111111","subnet-11111112"],
+			 "clientSecurityGroupIds":["sg-bbbbbbbb"]}]`,
 	})
 	const first, further = "ec2/securityGroup brokers", "ec2/securityGroup brokers-vpc-11111111"
 	const empty = "ec2/securityGroup brokers-vpc-22222222"

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"msk-serverless/internal/config/configtest"
-	"msk-serverless/internal/stacktest"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
+
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/stacktest"
 )
 
 // oddGroup is a legal name with characters that mean something to shells and to Java's properties.

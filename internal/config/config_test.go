@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"msk-serverless/internal/config/configtest"
-	"msk-serverless/internal/project"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"msk-serverless/internal/config/configtest"
+	"msk-serverless/internal/project"
 )
 
 func TestConfigDefaults(t *testing.T) {
@@ -49,7 +49,8 @@ func TestConfigAccepts(t *testing.T) {
 		{"56 client groups", "clientSecurityGroupIds", configtest.ListOf(56, "sg-000000%02x")},
 		{"58 client blocks", "clientCidrs", configtest.ListOf(58, "10.0.%d.0/24")},
 		{
-			"4 further VPCs", "furtherVpcs", `[` + further("1") + `,` + further("2") + `,` + further("3") + `,` + further("4") + `]`,
+			"4 further VPCs", "furtherVpcs",
+			`[` + further("1") + `,` + further("2") + `,` + further("3") + `,` + further("4") + `]`,
 		},
 		{"both services", "clusterPolicyServices", `["replicator","firehose"]`},
 		{"observers", "observers", "true"},

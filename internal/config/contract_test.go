@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"msk-serverless/internal/compact"
-	"msk-serverless/internal/project"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
+
+	"msk-serverless/internal/compact"
+	"msk-serverless/internal/project"
 )
 
 // setting is a row of the configuration's contract. A nil default means that the setting is required.

@@ -5,12 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"msk-serverless/internal/compact"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/project"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestUnquotedValues(t *testing.T) {

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"msk-serverless/internal/compact"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"msk-serverless/internal/compact"
 )
 
 func TestActionsTable(t *testing.T) {

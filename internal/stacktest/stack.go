@@ -23,19 +23,24 @@ import (
 	"msk-serverless/sandbox/aws"
 )
 
-// Main runs a package's tests in the project's root folder, with the CLI that `make tools` built first on PATH.
+// Main runs a package's tests where Enter leads.
 func Main(m *testing.M) {
-	root, err := project.FindRoot()
-	if err == nil {
-		err = os.Chdir(root)
-	}
-	if err == nil {
-		err = os.Setenv("PATH", filepath.Join(root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
-	}
-	if err != nil {
+	if err := Enter(); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
+}
+
+// Enter changes to the project's root folder, and puts the CLI that `make tools` built first on PATH.
+func Enter() error {
+	root, err := project.FindRoot()
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	return os.Setenv("PATH", filepath.Join(root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // Build returns a function that builds the package ./name of the project into bin/ on its first call, and returns the
@@ -68,7 +73,7 @@ type Stack struct {
 const Name = "test"
 
 // New returns a stack with the configuration, not yet deployed, in a new sandbox.
-func New(t *testing.T, config map[string]string, opts ...aws.Option) *Stack {
+func New(t testing.TB, config map[string]string, opts ...aws.Option) *Stack {
 	t.Helper()
 	s := Attach(t, config, aws.New(opts...))
 	s.OK(t, "stack", "init")
@@ -76,7 +81,7 @@ func New(t *testing.T, config map[string]string, opts ...aws.Option) *Stack {
 }
 
 // Attach returns a project folder for the configuration, without a stack, on the given sandbox.
-func Attach(t *testing.T, config map[string]string, sandbox *aws.Sandbox) *Stack {
+func Attach(t testing.TB, config map[string]string, sandbox *aws.Sandbox) *Stack {
 	t.Helper()
 	attach, stop, err := sandbox.Serve()
 	require.NoError(t, err)
@@ -92,7 +97,7 @@ func Attach(t *testing.T, config map[string]string, sandbox *aws.Sandbox) *Stack
 
 // NewProject returns a project folder for the configuration, without a stack, on the provider at attach. Its AWS is
 // nil.
-func NewProject(t *testing.T, config map[string]string, attach string) *Stack {
+func NewProject(t testing.TB, config map[string]string, attach string) *Stack {
 	t.Helper()
 	built, err := program()
 	require.NoError(t, err)
@@ -114,7 +119,7 @@ func NewProject(t *testing.T, config map[string]string, attach string) *Stack {
 }
 
 // Set changes settings by their keys without the namespace, and removes those set to configtest.Unset.
-func (s *Stack) Set(t *testing.T, changes map[string]string) {
+func (s *Stack) Set(t testing.TB, changes map[string]string) {
 	t.Helper()
 	configtest.Change(s.Config, changes)
 	s.WriteConfig(t)
@@ -124,7 +129,7 @@ func (s *Stack) Set(t *testing.T, changes map[string]string) {
 const Salt = "v1:tdXVV6w6U2M=:v1:WpIYf7N69QcwnQ+m:DkfqA/uNymbKOw3sK+ItZtWp1n/NoQ=="
 
 // WriteConfig writes Config into the stack's file.
-func (s *Stack) WriteConfig(t *testing.T) {
+func (s *Stack) WriteConfig(t testing.TB) {
 	t.Helper()
 	config := map[string]any{"pulumi:disable-default-providers": []string{"*"}}
 	for key, value := range s.Config {
@@ -139,7 +144,7 @@ func (s *Stack) WriteConfig(t *testing.T) {
 }
 
 // Command returns the CLI with the arguments, on this stack.
-func (s *Stack) Command(t *testing.T, args ...string) *exec.Cmd {
+func (s *Stack) Command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(
 		t.Context(),
@@ -150,14 +155,14 @@ func (s *Stack) Command(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // Pulumi runs the CLI and returns all that it prints.
-func (s *Stack) Pulumi(t *testing.T, args ...string) (string, error) {
+func (s *Stack) Pulumi(t testing.TB, args ...string) (string, error) {
 	t.Helper()
 	out, err := s.Command(t, args...).CombinedOutput()
 	return string(out), err
 }
 
 // OK runs the CLI, which must succeed, and returns all that it prints.
-func (s *Stack) OK(t *testing.T, args ...string) string {
+func (s *Stack) OK(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := s.Pulumi(t, args...)
 	require.NoError(t, err, "pulumi %s\n%s", strings.Join(args, " "), out)
@@ -165,7 +170,7 @@ func (s *Stack) OK(t *testing.T, args ...string) string {
 }
 
 // Fails runs the CLI, which must fail, and returns all that it prints.
-func (s *Stack) Fails(t *testing.T, args ...string) string {
+func (s *Stack) Fails(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := s.Pulumi(t, args...)
 	require.Error(t, err, "pulumi %s\n%s", strings.Join(args, " "), out)
@@ -173,7 +178,7 @@ func (s *Stack) Fails(t *testing.T, args ...string) string {
 }
 
 // Up deploys the stack, which must succeed.
-func (s *Stack) Up(t *testing.T) string {
+func (s *Stack) Up(t testing.TB) string {
 	t.Helper()
 	return s.OK(t, "up", "--yes", "--skip-preview")
 }
@@ -182,7 +187,7 @@ var mskctl = Build("mskctl", "./mskctl")
 
 // Mskctl runs mskctl in the stack's folder, with env ("A=b") added to its environment, and returns what it prints and
 // its exit code.
-func (s *Stack) Mskctl(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+func (s *Stack) Mskctl(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	path, err := mskctl()
 	require.NoError(t, err)
@@ -196,7 +201,7 @@ func (s *Stack) Mskctl(t *testing.T, env []string, args ...string) (stdout, stde
 }
 
 // Outputs returns the stack's outputs.
-func (s *Stack) Outputs(t *testing.T) map[string]any {
+func (s *Stack) Outputs(t testing.TB) map[string]any {
 	t.Helper()
 	var out map[string]any
 	require.NoError(t, json.Unmarshal([]byte(s.OK(t, "stack", "output", "--json")), &out))
@@ -205,7 +210,7 @@ func (s *Stack) Outputs(t *testing.T) map[string]any {
 
 // Plan previews the stack and returns the steps, such as "update iam/policy producer", sorted, without resources that
 // are only read or stay the same, and the errors if the preview fails.
-func (s *Stack) Plan(t *testing.T, args ...string) (steps []string, refusals string) {
+func (s *Stack) Plan(t testing.TB, args ...string) (steps []string, refusals string) {
 	t.Helper()
 	cmd := s.Command(t, append([]string{"preview", "--json"}, args...)...)
 	var stdout, stderr bytes.Buffer

@@ -92,6 +92,7 @@ func TestLoadReportsMistakes(t *testing.T) {
 	t.Parallel()
 	feed := "feeds:\n f:\n  pattern: exchg.{stream}.{symbol}\n  streams: {trades: }\n  symbols: [A]\n"
 	topic := "topics:\n exchg.a:\n"
+	setting := topic + "  settings: "
 	long := strings.Repeat("x", 250)
 	for doc, want := range map[string]string{
 		"":                       ":1: the file is empty",
@@ -105,7 +106,7 @@ func TestLoadReportsMistakes(t *testing.T) {
 
 		"feeds:\n f:\n":                              ":2: f: no pattern here or under defaults",
 		feed + "  symbol: x\n":                       ":6: f: unknown key symbol",
-		feed + "  exchange: x\n":                     ":6: f: exchange: the pattern exchg.{stream}.{symbol} has no {exchange}",
+		feed + "  exchange: x\n":                     ":6: f: exchange: the pattern exchg.{stream}.{symbol} has no {exchange",
 		feed + "  partitions: 0\n":                   ":6: f: partitions: 0: must be a whole number from 1 to 2400",
 		feed + "  partitions: 2401\n":                ":6: f: partitions: 2401: must be",
 		feed + "  partitions: [1]\n":                 ":6: f: partitions: must be one value",
@@ -135,15 +136,19 @@ func TestLoadReportsMistakes(t *testing.T) {
 		feed + "topics:\n exchg.trades.A:\n":   ":7: topic exchg.trades.A: is already declared at ",
 		"topics:\n exchg.a:\nignore: [exchg*]": ":2: topic exchg.a: is also under ignore",
 
-		topic + "  settings: {segment.bytes: 1}":                 ":3: exchg.a: segment.bytes: MSK Serverless doesn't let it be set; it does cleanup.policy",
-		topic + "  settings: {retention.ms: 3w}":                 ":3: exchg.a: retention.ms: 3w: must be a whole number of milliseconds, at least 1",
-		topic + "  settings: {retention.ms: -2}":                 ":3: exchg.a: retention.ms: -2: must be",
-		topic + "  settings: {retention.ms: 200000000000d}":      ":3: exchg.a: retention.ms: 200000000000d: must be",
-		topic + "  settings: {max.message.bytes: 9MiB}":          ":3: exchg.a: max.message.bytes: 9MiB: must be a whole number of bytes from 1 to 8388608",
-		topic + "  settings: {max.message.bytes: unlimited}":     ":3: exchg.a: max.message.bytes: unlimited: must be",
-		topic + "  settings: {compression.type: brotli}":         ":3: exchg.a: compression.type: brotli: must be one of: producer; uncompressed;",
-		topic + "  settings: {retention.ms: }":                   ":3: exchg.a: retention.ms: must be one value, and not empty",
-		topic + "  settings: {retention.ms: 1d}\n  settings: {}": ":4: exchg.a: settings is already in line 3",
+		setting + "{segment.bytes: 1}": ":3: exchg.a: segment.bytes: MSK Serverless" +
+			" doesn't let it be set; it does cleanup.policy",
+		setting + "{retention.ms: 3w}": ":3: exchg.a: retention.ms: 3w:" +
+			" must be a whole number of milliseconds, at least 1",
+		setting + "{retention.ms: -2}":            ":3: exchg.a: retention.ms: -2: must be",
+		setting + "{retention.ms: 200000000000d}": ":3: exchg.a: retention.ms: 200000000000d: must be",
+		setting + "{max.message.bytes: 9MiB}": ":3: exchg.a: max.message.bytes: 9MiB:" +
+			" must be a whole number of bytes from 1 to 8388608",
+		setting + "{max.message.bytes: unlimited}": ":3: exchg.a: max.message.bytes: unlimited: must be",
+		setting + "{compression.type: brotli}": ":3: exchg.a: compression.type: brotli:" +
+			" must be one of: producer; uncompressed;",
+		setting + "{retention.ms: }":                   ":3: exchg.a: retention.ms: must be one value, and not empty",
+		setting + "{retention.ms: 1d}\n  settings: {}": ":4: exchg.a: settings is already in line 3",
 	} {
 		file := write(t, "c.yaml", doc, "empty.txt", "#\n", "bad.txt", "B\nBTC/USDT\n", "a.txt", "A\n")
 		_, _, err := Load("", file, nil)
@@ -189,20 +194,14 @@ topics:
 	)
 	require.NoError(t, err)
 	require.Len(t, warnings, 2)
-	assert.Contains(
-		t,
-		warnings[0],
-		"c.yaml:2: topic exchg.b.X and 1 more of feed f: no client may read it: Pulumi.prod.yaml lets clients read exchg.a., other.",
-	)
+	assert.Contains(t, warnings[0], "c.yaml:2: topic exchg.b.X and 1 more of feed f: no client may read it: "+
+		"Pulumi.prod.yaml lets clients read exchg.a., other.")
 	assert.Contains(t, warnings[1], "c.yaml:4: topic trades.x: no client may read it")
 
 	_, _, err = Load("", file, &Access{Writable: []string{"trades."}, ReadsUnknown: true, Source: "KAFKA_TOPIC_PREFIXES"})
 	require.Error(t, err)
-	assert.Contains(
-		t,
-		err.Error(),
-		"c.yaml:2: topic exchg.a.X and 3 more of feed f: no client may write it; KAFKA_TOPIC_PREFIXES has the prefixes trades.",
-	)
+	assert.Contains(t, err.Error(), "c.yaml:2: topic exchg.a.X and 3 more of feed f: no client may write it; "+
+		"KAFKA_TOPIC_PREFIXES has the prefixes trades.")
 	assert.Contains(t, err.Error(), "c.yaml:5: topic other.x: no client may write it")
 }
 

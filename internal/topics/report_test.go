@@ -38,8 +38,10 @@ clusters needed      1
 	assert.Contains(t, md, "* clusters needed: 1\n")
 
 	for want, c := range map[string]*Catalogue{
-		"4801 partitions are too many":                    numbered(4801, 1),
-		"241 partitions of compacted topics are too many": (&Catalogue{}).with(Topic{"exchg.c", 241, map[string]string{CleanupPolicy: "compact"}}),
+		"4801 partitions are too many": numbered(4801, 1),
+		"241 partitions of compacted topics are too many": (&Catalogue{}).with(
+			Topic{"exchg.c", 241, map[string]string{CleanupPolicy: "compact"}},
+		),
 	} {
 		r := Overview(c)
 		assert.ErrorContains(t, r.Err(), want)

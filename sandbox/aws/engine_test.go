@@ -29,7 +29,8 @@ const (
 	boundary = "arn:aws:iam::123456789012:policy/MSK-Permission-Boundary"
 	trust    = `{"Version":"2012-10-17","Statement":[` +
 		`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	firehoseMayConnect = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"firehose.amazonaws.com"},` +
+	firehoseMayConnect = `{"Version":"2012-10-17","Statement":[` +
+		`{"Effect":"Allow","Principal":{"Service":"firehose.amazonaws.com"},` +
 		`"Action":"kafka:CreateVpcConnection","Resource":"ARN"}]}`
 	readOnly = `{"Version":"2012-10-17","Statement":[` +
 		`{"Effect":"Allow","Action":["kafka:DescribeCluster"],"Resource":["*"]}]}`

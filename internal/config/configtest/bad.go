@@ -157,7 +157,8 @@ var Bad = []BadCase{
 	{"further VPCs null", "furtherVpcs", `null`, "", "must be a map"},
 	{"5 further VPCs", "furtherVpcs", "[" + strings.Repeat("{},", 4) + "{}]", "", "at most 4"},
 	{
-		"further VPC twice", "furtherVpcs", `[{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]},` +
+		"further VPC twice", "furtherVpcs",
+		`[{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]},` +
 			`{"vpcId":"vpc-11111111",` + furtherSubnets + `,"clientSecurityGroupIds":["sg-11111111"]}]`,
 		"furtherVpcs[1].vpcId", "is furtherVpcs[0].vpcId already",
 	},
