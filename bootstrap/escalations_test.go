@@ -63,8 +63,8 @@ func untag(action, on, key string, pairs ...string) iampolicy.Request {
 	return r
 }
 
-// attempts are what somebody who may run code as the deploy role of prod, or of the stack named, might try. Each is
-// refused; where it looks like a deployment, only the key named last differs from one.
+// attempts returns what an attacker who can run code as the deploy role of prod, or of the stack named, might try. Each
+// is refused; where it looks like a deployment, only the key named last differs from one.
 func attempts(prod, dev cfn.Deployed) []iampolicy.Request {
 	devState, devKey := dev.Attribute("StateBucket", "Arn"), dev.Attribute("Key", "Arn")
 	state, key := prod.Attribute("StateBucket", "Arn"), prod.Attribute("Key", "Arn")
