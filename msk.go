@@ -51,8 +51,8 @@ func (n network) vpcConfigs(cfg config.Config) msk.ServerlessClusterVpcConfigArr
 	return configs
 }
 
-// newClusterPolicy declares the cluster's resource-based policy if a service needs one. It is replaced with the cluster:
-// the provider would update it in place, look for it at the old cluster and fail (Terraform AWS provider,
+// newClusterPolicy declares the cluster's resource-based policy if a service needs one. It is replaced with the
+// cluster: the provider would update it in place, look for it at the old cluster and fail (Terraform AWS provider,
 // internal/service/kafka/cluster_policy.go).
 func newClusterPolicy(
 	ctx *pulumi.Context,

@@ -137,7 +137,8 @@ func listed(t *testing.T, cluster string) (found []string) {
 		out, err := exec.CommandContext(t.Context(), "aws", strings.Fields(list+" --output json")...).Output()
 		require.NoError(t, err, list)
 		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, cluster+`"`) || strings.Contains(line, cluster+"-") || strings.Contains(line, cluster+"/") {
+			if strings.Contains(line, cluster+`"`) || strings.Contains(line, cluster+"-") ||
+				strings.Contains(line, cluster+"/") {
 				found = append(found, list+": "+strings.TrimSpace(line))
 			}
 		}

@@ -119,8 +119,8 @@ func TestDocsRun(t *testing.T) {
 	assert.Greater(t, ran, 3)
 }
 
-// runDemo runs `make demo` for a few seconds, and compares what it prints with the first block of the README. There, …
-// stands for any text; numbers may differ.
+// runDemo runs `make demo` for a few seconds, and compares what it prints with the first block of the README. There,
+// … stands for any text; numbers may differ.
 func runDemo(t *testing.T, dir string, readme page) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "make", "demo", "DEMO=-for 7s")

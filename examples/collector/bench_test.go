@@ -81,7 +81,8 @@ func BenchmarkProduce(b *testing.B) {
 	b.Run("collector", func(b *testing.B) {
 		client := setUp(b)
 		a := app{stderr: io.Discard}
-		w := newWriter(b.Context(), client, a.logger(slog.LevelInfo), newMetrics(nil), inHand*(len(value)+recordCost), 1_000_000,
+		w := newWriter(
+			b.Context(), client, a.logger(slog.LevelInfo), newMetrics(nil), inHand*(len(value)+recordCost), 1_000_000,
 			10*time.Millisecond)
 		var lanes []*lane
 		for _, n := range names {

@@ -11,8 +11,10 @@ import (
 // The frames are as Binance's documentation shows them, in the wrapping of combined streams.
 func TestBinanceParses(t *testing.T) {
 	t.Parallel()
-	const trade = `{"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}`
-	const depth = `{"e":"depthUpdate","E":1672515782136,"s":"BNBBTC","U":157,"u":160,"b":[["0.0024","10"]],"a":[["0.0026","100"]]}`
+	const trade = `{"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,` +
+		`"p":"0.001","q":"100","T":1672515782136,"m":true,"M":true}`
+	const depth = `{"e":"depthUpdate","E":1672515782136,"s":"BNBBTC","U":157,"u":160,` +
+		`"b":[["0.0024","10"]],"a":[["0.0026","100"]]}`
 	for frame, want := range map[string]message{
 		`{"stream":"bnbbtc@trade","data":` + trade + `}`: {
 			subscription: subscription{"trades", "BNBBTC"}, first: 12345, last: 12345, data: []byte(trade),
@@ -20,12 +22,18 @@ func TestBinanceParses(t *testing.T) {
 		`{"stream":"bnbbtc@depth@100ms","data":` + depth + `}`: {
 			subscription: subscription{"orderbook-delta", "BNBBTC"}, first: 157, last: 160, data: []byte(depth),
 		},
-		`{"result":null,"id":312}`:                                       {answer: 312},
-		`{"code":2,"msg":"Invalid request: too many parameters","id":4}`: {answer: 4, refusal: "Invalid request: too many parameters (code 2)"},
-		`{"error":{"code":3,"msg":"Invalid JSON"},"id":5}`:               {answer: 5, refusal: "Invalid JSON (code 3)"},
-		`{"code":3,"msg":"Invalid JSON"}`:                                {answer: -1, refusal: "Invalid JSON (code 3)"},
-		`{"e":"serverShutdown","E":1770123456789}`:                       {closing: true},
-		`{"stream":"!","data":{"e":"serverShutdown","E":1}}`:             {closing: true},
+		`{"result":null,"id":312}`: {answer: 312},
+		`{"code":2,"msg":"Invalid request: too many parameters","id":4}`: {
+			answer: 4, refusal: "Invalid request: too many parameters (code 2)",
+		},
+		`{"error":{"code":3,"msg":"Invalid JSON"},"id":5}`: {
+			answer: 5, refusal: "Invalid JSON (code 3)",
+		},
+		`{"code":3,"msg":"Invalid JSON"}`: {
+			answer: -1, refusal: "Invalid JSON (code 3)",
+		},
+		`{"e":"serverShutdown","E":1770123456789}`:           {closing: true},
+		`{"stream":"!","data":{"e":"serverShutdown","E":1}}`: {closing: true},
 	} {
 		got, err := binance{}.parse([]byte(frame))
 		require.NoError(t, err, frame)

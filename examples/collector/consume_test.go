@@ -62,26 +62,54 @@ func TestConsumeSurvives(t *testing.T) {
 		atStart  bool
 		progress bool
 	}{
-		"brokers refuse connections for 2 s":             {fault: down, lasts: 2 * time.Second},
-		"brokers refuse connections for 3 s":             {fault: down, lasts: 3 * time.Second},
-		"brokers refuse connections for 10 s":            {fault: down, lasts: 10 * time.Second},
-		"brokers refuse connections for 90 s":            {fault: down, lasts: 90 * time.Second},
-		"brokers refuse connections for an hour":         {fault: down, lasts: time.Hour},
-		"brokers refuse connections at the start":        {fault: down, lasts: 90 * time.Second, atStart: true},
-		"authentication is denied":                       {fault: func(w *world) func() { w.setDenied(true); return func() { w.setDenied(false) } }, lasts: 90 * time.Second},
-		"there are no credentials":                       {fault: func(w *world) func() { return noCredentials(w, nil) }, lasts: 90 * time.Second},
-		"reading is not authorized":                      {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second},
-		"reading is not authorized at the start":         {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second, atStart: true},
-		"describing topics is not authorized at first":   {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Metadata), lasts: 90 * time.Second, atStart: true},
-		"the group is not authorized":                    {fault: refusal(kerr.GroupAuthorizationFailed, kmsg.JoinGroup, kmsg.Heartbeat), lasts: 90 * time.Second},
-		"the group is not authorized at the start":       {fault: refusal(kerr.GroupAuthorizationFailed, kmsg.FindCoordinator, kmsg.JoinGroup), lasts: 90 * time.Second, atStart: true},
-		"reading offsets is not authorized at the start": {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.OffsetFetch), lasts: 90 * time.Second, atStart: true},
-		"committing is not authorized":                   {fault: refusal(kerr.GroupAuthorizationFailed, kmsg.OffsetCommit), lasts: 20 * time.Second, progress: true},
-		"the coordinator is loading":                     {fault: refusal(kerr.CoordinatorLoadInProgress, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.OffsetCommit), lasts: 90 * time.Second, progress: true},
-		"the leader is elsewhere":                        {fault: refusal(kerr.NotLeaderForPartition, kmsg.Fetch), lasts: 90 * time.Second},
-		"an unknown error":                               {fault: refusal(kerr.UnknownServerError, kmsg.Fetch), lasts: 90 * time.Second},
-		"connections are cut every 300 ms":               {fault: func(w *world) func() { return cutting(300*time.Millisecond)(w, nil) }, lasts: 30 * time.Second, progress: true},
-		"brokers restart one after another, four times":  {fault: func(w *world) func() { return rolling(w, nil) }, lasts: 80 * time.Second, progress: true},
+		"brokers refuse connections for 2 s":      {fault: down, lasts: 2 * time.Second},
+		"brokers refuse connections for 3 s":      {fault: down, lasts: 3 * time.Second},
+		"brokers refuse connections for 10 s":     {fault: down, lasts: 10 * time.Second},
+		"brokers refuse connections for 90 s":     {fault: down, lasts: 90 * time.Second},
+		"brokers refuse connections for an hour":  {fault: down, lasts: time.Hour},
+		"brokers refuse connections at the start": {fault: down, lasts: 90 * time.Second, atStart: true},
+		"authentication is denied": {
+			fault: func(w *world) func() { w.setDenied(true); return func() { w.setDenied(false) } }, lasts: 90 * time.Second,
+		},
+		"there are no credentials": {
+			fault: func(w *world) func() { return noCredentials(w, nil) }, lasts: 90 * time.Second,
+		},
+		"reading is not authorized": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second,
+		},
+		"reading is not authorized at the start": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second, atStart: true,
+		},
+		"describing topics is not authorized at first": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Metadata), lasts: 90 * time.Second, atStart: true,
+		},
+		"the group is not authorized": {
+			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.JoinGroup, kmsg.Heartbeat), lasts: 90 * time.Second,
+		},
+		"the group is not authorized at the start": {
+			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.FindCoordinator, kmsg.JoinGroup), lasts: 90 * time.Second, atStart: true,
+		},
+		"reading offsets is not authorized at the start": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.OffsetFetch), lasts: 90 * time.Second, atStart: true,
+		},
+		"committing is not authorized": {
+			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.OffsetCommit), lasts: 20 * time.Second, progress: true,
+		},
+		"the coordinator is loading": {
+			fault: refusal(kerr.CoordinatorLoadInProgress, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.OffsetCommit), lasts: 90 * time.Second, progress: true,
+		},
+		"the leader is elsewhere": {
+			fault: refusal(kerr.NotLeaderForPartition, kmsg.Fetch), lasts: 90 * time.Second,
+		},
+		"an unknown error": {
+			fault: refusal(kerr.UnknownServerError, kmsg.Fetch), lasts: 90 * time.Second,
+		},
+		"connections are cut every 300 ms": {
+			fault: func(w *world) func() { return cutting(300*time.Millisecond)(w, nil) }, lasts: 30 * time.Second, progress: true,
+		},
+		"brokers restart one after another, four times": {
+			fault: func(w *world) func() { return rolling(w, nil) }, lasts: 80 * time.Second, progress: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			simulate(t, func(t *testing.T, w *world) {

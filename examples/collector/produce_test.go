@@ -90,30 +90,64 @@ func TestProduceSurvives(t *testing.T) {
 		atStart  bool
 		progress bool // there is some all the while
 	}{
-		"brokers refuse connections for 2 s":              {fault: down, lasts: 2 * time.Second},
-		"brokers refuse connections for 10 s":             {fault: down, lasts: 10 * time.Second},
-		"brokers refuse connections for 90 s":             {fault: down, lasts: 90 * time.Second},
-		"brokers refuse connections for 20 minutes":       {fault: down, lasts: 20 * time.Minute},
-		"brokers refuse connections at the start":         {fault: down, lasts: 90 * time.Second, atStart: true},
-		"authentication is denied":                        {fault: denied, lasts: 90 * time.Second},
-		"authentication is denied at the start":           {fault: denied, lasts: 90 * time.Second, atStart: true},
-		"the topic is unknown":                            {fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Produce), lasts: 90 * time.Second},
-		"the topic is missing in metadata":                {fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Metadata), lasts: 90 * time.Second, progress: true},
-		"the topic is missing in metadata at the start":   {fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Metadata), lasts: 90 * time.Second, atStart: true},
-		"writing is not authorized":                       {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Produce), lasts: 90 * time.Second},
-		"writing is not authorized at the start":          {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Produce), lasts: 90 * time.Second, atStart: true},
-		"describing is not authorized at the start":       {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Metadata), lasts: 90 * time.Second, atStart: true},
-		"idempotence is not authorized at the start":      {fault: refusal(kerr.ClusterAuthorizationFailed, kmsg.InitProducerID), lasts: 90 * time.Second, atStart: true},
-		"the leader is elsewhere":                         {fault: refusal(kerr.NotLeaderForPartition, kmsg.Produce), lasts: 90 * time.Second},
-		"too few replicas":                                {fault: refusal(kerr.NotEnoughReplicas, kmsg.Produce), lasts: 90 * time.Second},
-		"too few replicas after the append":               {fault: refusal(kerr.NotEnoughReplicasAfterAppend, kmsg.Produce), lasts: 20 * time.Second},
-		"a time-out after the append":                     {fault: refusal(kerr.RequestTimedOut, kmsg.Produce), lasts: 20 * time.Second},
-		"an unknown error":                                {fault: refusal(kerr.UnknownServerError, kmsg.Produce), lasts: 90 * time.Second},
-		"creation of topics is throttled at the start":    {fault: refusal(kerr.ThrottlingQuotaExceeded, kmsg.CreateTopics), lasts: 6 * time.Minute, atStart: true},
-		"creation of topics times out at the start":       {fault: refusal(kerr.RequestTimedOut, kmsg.CreateTopics), lasts: 20 * time.Second, atStart: true, progress: true},
-		"creation of topics isn't authorized at first":    {fault: refusal(kerr.TopicAuthorizationFailed, kmsg.CreateTopics), lasts: 90 * time.Second, atStart: true},
-		"the controller moves at the start":               {fault: refusal(kerr.NotController, kmsg.CreateTopics), lasts: 30 * time.Second, atStart: true},
-		"connections are cut every 300 ms":                {fault: cutting(300 * time.Millisecond), lasts: 30 * time.Second, progress: true},
+		"brokers refuse connections for 2 s":        {fault: down, lasts: 2 * time.Second},
+		"brokers refuse connections for 10 s":       {fault: down, lasts: 10 * time.Second},
+		"brokers refuse connections for 90 s":       {fault: down, lasts: 90 * time.Second},
+		"brokers refuse connections for 20 minutes": {fault: down, lasts: 20 * time.Minute},
+		"brokers refuse connections at the start":   {fault: down, lasts: 90 * time.Second, atStart: true},
+		"authentication is denied":                  {fault: denied, lasts: 90 * time.Second},
+		"authentication is denied at the start":     {fault: denied, lasts: 90 * time.Second, atStart: true},
+		"the topic is unknown": {
+			fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Produce), lasts: 90 * time.Second,
+		},
+		"the topic is missing in metadata": {
+			fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Metadata), lasts: 90 * time.Second, progress: true,
+		},
+		"the topic is missing in metadata at the start": {
+			fault: refusal(kerr.UnknownTopicOrPartition, kmsg.Metadata), lasts: 90 * time.Second, atStart: true,
+		},
+		"writing is not authorized": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Produce), lasts: 90 * time.Second,
+		},
+		"writing is not authorized at the start": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Produce), lasts: 90 * time.Second, atStart: true,
+		},
+		"describing is not authorized at the start": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Metadata), lasts: 90 * time.Second, atStart: true,
+		},
+		"idempotence is not authorized at the start": {
+			fault: refusal(kerr.ClusterAuthorizationFailed, kmsg.InitProducerID), lasts: 90 * time.Second, atStart: true,
+		},
+		"the leader is elsewhere": {
+			fault: refusal(kerr.NotLeaderForPartition, kmsg.Produce), lasts: 90 * time.Second,
+		},
+		"too few replicas": {
+			fault: refusal(kerr.NotEnoughReplicas, kmsg.Produce), lasts: 90 * time.Second,
+		},
+		"too few replicas after the append": {
+			fault: refusal(kerr.NotEnoughReplicasAfterAppend, kmsg.Produce), lasts: 20 * time.Second,
+		},
+		"a time-out after the append": {
+			fault: refusal(kerr.RequestTimedOut, kmsg.Produce), lasts: 20 * time.Second,
+		},
+		"an unknown error": {
+			fault: refusal(kerr.UnknownServerError, kmsg.Produce), lasts: 90 * time.Second,
+		},
+		"creation of topics is throttled at the start": {
+			fault: refusal(kerr.ThrottlingQuotaExceeded, kmsg.CreateTopics), lasts: 6 * time.Minute, atStart: true,
+		},
+		"creation of topics times out at the start": {
+			fault: refusal(kerr.RequestTimedOut, kmsg.CreateTopics), lasts: 20 * time.Second, atStart: true, progress: true,
+		},
+		"creation of topics isn't authorized at first": {
+			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.CreateTopics), lasts: 90 * time.Second, atStart: true,
+		},
+		"the controller moves at the start": {
+			fault: refusal(kerr.NotController, kmsg.CreateTopics), lasts: 30 * time.Second, atStart: true,
+		},
+		"connections are cut every 300 ms": {
+			fault: cutting(300 * time.Millisecond), lasts: 30 * time.Second, progress: true,
+		},
 		"brokers restart one after another, four times":   {fault: rolling, lasts: 80 * time.Second, progress: true},
 		"there are no credentials, and connections break": {fault: noCredentials, lasts: 90 * time.Second},
 	} {

@@ -155,8 +155,8 @@ func (w *world) handshake(req kmsg.Request) (kmsg.Response, error, bool) {
 	return resp, nil, true
 }
 
-// takeTime makes each fetch take a millisecond. franz-go fetches again at once while one of several partitions has moved:
-// if that took no time, a bubble's clock would stand still, and the client would never learn the new leader.
+// takeTime makes each fetch take a millisecond. franz-go fetches again at once while one of several partitions has
+// moved: if that took no time, a bubble's clock would stand still, and the client would never learn the new leader.
 func (w *world) takeTime(kmsg.Request) (kmsg.Response, error, bool) {
 	w.KeepControl()
 	w.SleepControl(func() { time.Sleep(time.Millisecond) })
