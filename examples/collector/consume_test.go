@@ -87,7 +87,8 @@ func TestConsumeSurvives(t *testing.T) {
 			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.JoinGroup, kmsg.Heartbeat), lasts: 90 * time.Second,
 		},
 		"the group is not authorized at the start": {
-			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.FindCoordinator, kmsg.JoinGroup), lasts: 90 * time.Second, atStart: true,
+			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.FindCoordinator, kmsg.JoinGroup),
+			lasts: 90 * time.Second, atStart: true,
 		},
 		"reading offsets is not authorized at the start": {
 			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.OffsetFetch), lasts: 90 * time.Second, atStart: true,
@@ -96,7 +97,8 @@ func TestConsumeSurvives(t *testing.T) {
 			fault: refusal(kerr.GroupAuthorizationFailed, kmsg.OffsetCommit), lasts: 20 * time.Second, progress: true,
 		},
 		"the coordinator is loading": {
-			fault: refusal(kerr.CoordinatorLoadInProgress, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.OffsetCommit), lasts: 90 * time.Second, progress: true,
+			fault: refusal(kerr.CoordinatorLoadInProgress, kmsg.JoinGroup, kmsg.Heartbeat, kmsg.OffsetCommit),
+			lasts: 90 * time.Second, progress: true,
 		},
 		"the leader is elsewhere": {
 			fault: refusal(kerr.NotLeaderForPartition, kmsg.Fetch), lasts: 90 * time.Second,
@@ -105,7 +107,8 @@ func TestConsumeSurvives(t *testing.T) {
 			fault: refusal(kerr.UnknownServerError, kmsg.Fetch), lasts: 90 * time.Second,
 		},
 		"connections are cut every 300 ms": {
-			fault: func(w *world) func() { return cutting(300*time.Millisecond)(w, nil) }, lasts: 30 * time.Second, progress: true,
+			fault: func(w *world) func() { return cutting(300*time.Millisecond)(w, nil) },
+			lasts: 30 * time.Second, progress: true,
 		},
 		"brokers restart one after another, four times": {
 			fault: func(w *world) func() { return rolling(w, nil) }, lasts: 80 * time.Second, progress: true,
