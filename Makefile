@@ -30,7 +30,7 @@ preview: tools ## show what `make up` would change
 	@bin/mskctl preview sandbox
 
 demo: tools bin/collector bin/exchange ## deploy the sandbox, and see trades flow through its Kafka: a minute
-	@go run ./tools/demo
+	@go run ./tools/demo $(DEMO)
 
 down: tools ## destroy the sandbox stack
 	$(SANDBOX) pulumi destroy --stack sandbox --yes

@@ -126,7 +126,7 @@ func alarmWarnings(cfg config.Config) []string {
 			"and AWS allows 200 in a region unless it raises the quota", queries))
 	}
 	if queries > 0 && groups > 100 && cfg.LagAlarms != config.PerGroup {
-		warnings = append(warnings, fmt.Sprintf("lagAlarms: %d groups are configured, and an alarm tells of at most "+
+		warnings = append(warnings, fmt.Sprintf("lagAlarms: %d groups are configured, and an alarm reports at most "+
 			"100 that are behind at the same time", groups))
 	}
 	return warnings

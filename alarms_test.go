@@ -192,9 +192,9 @@ func TestAlarmWarnings(t *testing.T) {
 		{"few groups", alarmed(nil), ""},
 		{"100 groups", alarmed(map[string]string{"consumerGroupNames": configtest.ListOf(100, "g%d")}), ""},
 		{
-			"more groups than an alarm tells of",
+			"more groups than an alarm reports",
 			alarmed(map[string]string{"consumerGroupNames": configtest.ListOf(101, "g%d")}),
-			"lagAlarms: 101 groups are configured, and an alarm tells of at most 100",
+			"lagAlarms: 101 groups are configured, and an alarm reports at most 100",
 		},
 		{
 			"200 alarms, 98 groups with two each and four of the cluster",

@@ -18,7 +18,7 @@ type dashboard struct {
 	URL string // empty if there is none, and in a partition whose console address AWS doesn't document
 }
 
-// newMonitoring declares the dashboard, the alarms and the rule that tells of deleted topics. All of them cost money,
+// newMonitoring declares the dashboard, the alarms and the rule that reports deleted topics. All of them cost money,
 // so without settings there are none. Topics are not known here, and groups come and go, so most of them query
 // CloudWatch.
 //

@@ -51,7 +51,9 @@ func (n network) vpcConfigs(cfg config.Config) msk.ServerlessClusterVpcConfigArr
 	return configs
 }
 
-// newClusterPolicy declares the cluster's resource-based policy if a service needs one.
+// newClusterPolicy declares the cluster's resource-based policy if a service needs one. It is replaced with the cluster:
+// the provider would update it in place, look for it at the old cluster and fail (Terraform AWS provider,
+// internal/service/kafka/cluster_policy.go).
 func newClusterPolicy(
 	ctx *pulumi.Context,
 	cfg config.Config,
@@ -66,7 +68,7 @@ func newClusterPolicy(
 		Policy: cluster.Arn.ApplyT(func(arn string) string {
 			return compact.JSON(clusterPolicyDocument(arn, cfg.ClusterPolicyServices))
 		}).(pulumi.StringOutput),
-	}, pulumi.Provider(provider))
+	}, pulumi.Provider(provider), pulumi.ReplaceOnChanges([]string{"clusterArn"}))
 	return err
 }
 

@@ -63,8 +63,8 @@ func untag(action, on, key string, pairs ...string) iampolicy.Request {
 	return r
 }
 
-// attempts are what somebody who may run code as the deploy role of prod, or of the stack named, might try. Each is
-// refused; where it looks like a deployment, only the key named last differs from one.
+// attempts returns what an attacker who can run code as the deploy role of prod, or of the stack named, might try. Each
+// is refused; where it looks like a deployment, only the key named last differs from one.
 func attempts(prod, dev cfn.Deployed) []iampolicy.Request {
 	devState, devKey := dev.Attribute("StateBucket", "Arn"), dev.Attribute("Key", "Arn")
 	state, key := prod.Attribute("StateBucket", "Arn"), prod.Attribute("Key", "Arn")
@@ -241,6 +241,7 @@ func attempts(prod, dev cfn.Deployed) []iampolicy.Request {
 		ask("kafka:DeleteCluster", kafkaARN+"cluster/crypto-stream-dev"+uuid, resource, "dev"),
 		ask("kafka:DeleteCluster", kafkaARN+"cluster/crypto-stream"+uuid, resource, "dev"),
 		ask("kafka:DeleteCluster", strings.Replace(kafkaARN, "ap-south-1", "eu-west-1", 1)+"cluster/crypto-stream"+uuid),
+		ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream"+uuid),
 		ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream-dev"+uuid),
 		untag("kafka:UntagResource", kafkaARN+"cluster/crypto-stream"+uuid, "msk-serverless:stack", resource, "prod"),
 		ask("kafka-cluster:Connect", kafkaARN+"cluster/crypto-stream"+uuid),
@@ -447,4 +448,21 @@ func TestClientPolicies(t *testing.T) {
 	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(given.Policies("DeployRole"), attach))
 	change := ask("iam:CreatePolicyVersion", archive)
 	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(given.Policies("DeployRole"), change))
+}
+
+// The role can write the cluster's policy, which may admit other accounts, only if the template was told so.
+func TestMayWriteClusterPolicy(t *testing.T) {
+	t.Parallel()
+	may := deploy(t, mumbai, "msk-prod", with(map[string]string{"MayWriteClusterPolicy": "true"}))
+	mayNot := deploy(t, mumbai, "msk-prod", with(nil))
+	own := ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream"+uuid, resource, "prod")
+	assert.Equal(t, iampolicy.Allowed, iampolicy.Decide(may.Policies("DeployRole"), own))
+	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(may.Policies("PreviewRole"), own))
+	assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(mayNot.Policies("DeployRole"), own))
+	for _, other := range []iampolicy.Request{
+		ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream"+uuid, resource, "dev"),
+		ask("kafka:PutClusterPolicy", kafkaARN+"cluster/crypto-stream-dev"+uuid),
+	} {
+		assert.NotEqual(t, iampolicy.Allowed, iampolicy.Decide(may.Policies("DeployRole"), other))
+	}
 }

@@ -38,6 +38,7 @@ func longest() (cfn.Account, map[string]string) {
 		"AdoptedPolicyArns":         list(4, arn+"policy/platform/market-data/"+strings.Repeat("p", 64)+"%d"),
 		"AdoptedSecurityGroupArns":  list(16, "arn:aws-us-gov:ec2:ap-southeast-2:123456789012:security-group-rule/sgr-%017d"),
 		"ClientPolicyArns":          list(4, arn+"policy/platform/market-data/"+strings.Repeat("q", 64)+"%d"),
+		"MayWriteClusterPolicy":     "true",
 		"BreakGlassPrincipalArns":   arn + "user/ann," + arn + "user/bob",
 		"BreakGlassEmail":           "on-call@example.com",
 	})

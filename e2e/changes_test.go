@@ -641,7 +641,7 @@ func (c change) inWords() string {
 			case op == "replace" && slices.Equal(byOp[op], namedForCluster):
 				parts = append(parts, "replaces everything but the security groups, which keep their names")
 			case slices.Equal(byOp[op], monitoring):
-				parts = append(parts, op+"s all alarms, the dashboard and the rule that tells of deleted topics")
+				parts = append(parts, op+"s all alarms, the dashboard and the rule that reports deleted topics")
 			case n > 4:
 				lost := slices.DeleteFunc(c.loses(), func(r string) bool { return !slices.Contains(byOp[op], r) })
 				others := fmt.Sprintf("%d resources", n)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,8 @@ func TestClientEnv(t *testing.T) {
 		"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd",
 		"KAFKA_LINGER_MS":      "10",
 		"KAFKA_TOPIC_PREFIXES": "exchg.,trades.",
+		"MSK_CLUSTER_NAME":     "crypto-stream",
+		"MSK_LOG_GROUP":        "/aws/msk/crypto-stream/broker",
 	}), env("--role", "collector"))
 	assert.Equal(t, merged(common, map[string]string{
 		"KAFKA_TOPIC_PREFIXES": "exchg.", "KAFKA_GROUP_IDS": "team-quant",
@@ -127,7 +130,7 @@ func sourced(t *testing.T, file string) map[string]string {
 	require.NoError(t, err, "%s", file)
 	env := map[string]string{}
 	for kv := range strings.SplitSeq(string(out), "\x00") {
-		if k, v, _ := strings.Cut(kv, "="); strings.HasPrefix(k, "KAFKA_") || strings.HasPrefix(k, "AWS_") {
+		if k, v, _ := strings.Cut(kv, "="); slices.Contains([]string{"AWS", "KAFKA", "MSK"}, strings.SplitN(k, "_", 2)[0]) {
 			env[k] = v
 		}
 	}

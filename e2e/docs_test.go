@@ -112,8 +112,32 @@ func TestDocsRun(t *testing.T) {
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s:%d\n%s\n%s", p.path, f.line, f.text, out)
 		}
+		if p.path == "README.md" {
+			runDemo(t, dir, p)
+		}
 	}
 	assert.Greater(t, ran, 3)
+}
+
+// runDemo runs `make demo` for a few seconds, and compares what it prints with the first block of the README. There, …
+// stands for any text; numbers may differ.
+func runDemo(t *testing.T, dir string, readme page) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "make", "demo", "DEMO=-for 7s")
+	cmd.Dir, cmd.Env = dir, plainEnv(t)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, "text", readme.fences[0].info)
+	for line := range strings.Lines(readme.fences[0].text) {
+		pattern := regexp.QuoteMeta(strings.TrimSpace(line))
+		pattern = regexp.MustCompile(`\d+`).ReplaceAllString(pattern, `\d+`)
+		pattern = regexp.MustCompile(` +`).ReplaceAllString(strings.ReplaceAll(pattern, "…", ".*"), " +")
+		pattern = regexp.MustCompile(`[A-Z]{3,5}USDT`).ReplaceAllString(pattern, `[A-Z0-9]+USDT`)
+		assert.Regexp(t, `(?m)^ *`+pattern+`$`, string(out))
+	}
+	for _, program := range []string{"kafka", "exchange", "collector", "quant", "archive"} {
+		assert.Regexp(t, `(?m)^ +`+program+` +exit status 0$`, string(out))
+	}
 }
 
 // strict makes a line that begins with ! fail if its command succeeds, which bash's -e doesn't do.

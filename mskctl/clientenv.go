@@ -100,6 +100,7 @@ type clientSettings struct {
 	BootstrapServers  []string     `json:"bootstrapServers"`
 	CAFile            string       `json:"caFile,omitempty"`
 	Client            string       `json:"client,omitempty"`
+	ClusterName       string       `json:"-"` // only the environment file has it, beside the log group
 	CompressionType   string       `json:"compressionType,omitempty"`
 	EnableIdempotence bool         `json:"enableIdempotence,omitempty"`
 	Groups            []string     `json:"groups,omitempty"`
@@ -132,6 +133,7 @@ func newClientSettings(stack, role, client string, outputs clientOutputs) (clien
 	settings := clientSettings{
 		BootstrapServers: strings.Split(outputs.BootstrapBrokers, ","),
 		Client:           client,
+		ClusterName:      clusterName(outputs.ClusterARN),
 		Region:           outputs.Region,
 		Role:             role,
 		SASLMechanism:    "AWS_MSK_IAM",
@@ -156,6 +158,13 @@ func newClientSettings(stack, role, client string, outputs clientOutputs) (clien
 		return clientSettings{}, err
 	}
 	return settings, settings.check()
+}
+
+// clusterName returns the name in a cluster's ARN, arn:<partition>:kafka:<region>:<account>:cluster/<name>/<uuid>.
+func clusterName(arn string) string {
+	_, path, _ := strings.Cut(arn, ":cluster/")
+	name, _, _ := strings.Cut(path, "/")
+	return name
 }
 
 // addWrites adds the settings of a client that writes.
@@ -218,7 +227,7 @@ func deployedClients(outputs clientOutputs) string {
 // check returns an error if an output that the client needs is missing, as some are if an older version deployed the
 // stack.
 func (c *clientSettings) check() error {
-	missing := c.Region == "" || c.Launch.SecurityGroupID == ""
+	missing := c.Region == "" || c.Launch.SecurityGroupID == "" || c.Launch.LogGroupName != "" && c.ClusterName == ""
 	switch {
 	case c.Client != "":
 		missing = missing || c.Launch.PolicyARN == "" || len(c.TopicPrefixes) == 0

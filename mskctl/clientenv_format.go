@@ -65,6 +65,10 @@ func (c *clientSettings) env() string {
 	if len(c.TopicPrefixes) > 0 {
 		set("KAFKA_TOPIC_PREFIXES", strings.Join(c.TopicPrefixes, ","))
 	}
+	if c.Launch.LogGroupName != "" { // which it may write heartbeats to
+		set("MSK_CLUSTER_NAME", c.ClusterName)
+		set("MSK_LOG_GROUP", c.Launch.LogGroupName)
+	}
 	return b.String()
 }
 

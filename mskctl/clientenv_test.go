@@ -69,6 +69,10 @@ func TestClientEnvRefuses(t *testing.T) {
 			"some of its outputs are missing",
 		},
 		{
+			"no cluster", "default", "collector", "", func(o *clientOutputs) { o.ClusterARN = "" },
+			"some of its outputs are missing",
+		},
+		{
 			"no operators' policy", "default", "operator", "", func(o *clientOutputs) { o.OperatorPolicyARNs = nil },
 			"some of its outputs are missing",
 		},

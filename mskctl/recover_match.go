@@ -113,7 +113,7 @@ func (m matcher) match(ctx context.Context, creations []creation, take []string)
 		return f.verdict == takeOver && strings.HasPrefix(f.object.id, "sg-")
 	})
 	for _, o := range tagged {
-		if m.known.has(o.arn) || seen[o.arn] {
+		if m.known.has(o.arn) || seen[o.arn] || overwritten(creations, o.arn) {
 			continue
 		}
 		f := finding{remove, arnKind(o.arn), o, deleteCommand(o.arn)}
@@ -126,6 +126,20 @@ func (m matcher) match(ctx context.Context, creations []creation, take []string)
 		findings = append(findings, f)
 	}
 	return findings, nil
+}
+
+// overwritten reports whether the object is an alarm or a rule that the program has: AWS overwrites these.
+func overwritten(creations []creation, arn string) bool {
+	kind, name := splitARN(arn)
+	return slices.ContainsFunc(creations, func(c creation) bool {
+		switch kind {
+		case "cloudwatch alarm":
+			return c.typ == "aws:cloudwatch/metricAlarm:MetricAlarm" && c.text("name") == name
+		case "events rule":
+			return c.typ == "aws:cloudwatch/eventRule:EventRule" && c.text("name") == name
+		}
+		return false
+	})
 }
 
 // judge returns what to do with the objects that could be the creation. id is the one that was named, if any.

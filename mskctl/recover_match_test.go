@@ -26,6 +26,15 @@ func TestRecoverMatch(t *testing.T) {
 	const iam, ec2 = "arn:aws:iam::123456789012:", "arn:aws:ec2:ap-south-1:123456789012:security-group/"
 	role := creation{entry: "iam/role collector", inputs: map[string]any{"name": "x"}}
 	group := creation{entry: "ec2/securityGroup brokers", inputs: map[string]any{"namePrefix": "x-"}}
+	alarm := creation{
+		entry: "cloudwatch/metricAlarm silence", typ: "aws:cloudwatch/metricAlarm:MetricAlarm",
+		inputs: map[string]any{"name": "x-silence"},
+	}
+	rule := creation{
+		entry: "cloudwatch/eventRule topic-events", typ: "aws:cloudwatch/eventRule:EventRule",
+		inputs: map[string]any{"name": "x-topics"},
+	}
+	const alarms, rules = "arn:aws:cloudwatch:ap-south-1:1:alarm:", "arn:aws:events:ap-south-1:1:rule/"
 	of := func(id, arn, stack, state string) object {
 		o := object{id: id, arn: arn, state: state}
 		if stack != "" {
@@ -122,6 +131,14 @@ func TestRecoverMatch(t *testing.T) {
 			[]object{sg("sg-1", "prod"), of("sgr", ec2[:len(ec2)-1]+"-rule/sgr-1", "prod", "")},
 			nil,
 			[]string{"take over ec2/securityGroup brokers sg-1", "wait vpc/securityGroupEgressRule sgr"},
+		},
+		{"an alarm that AWS overwrites", alarm, nil, []object{of("x", alarms+"x-silence", "prod", "")}, nil, nil},
+		{"a rule that AWS overwrites", rule, nil, []object{of("x", rules+"x-topics", "prod", "")}, nil, nil},
+		{
+			"alarms and rules that the program has under other names", alarm, nil,
+			[]object{of("x", alarms+"y-silence", "prod", ""), of("x", rules+"x-silence", "prod", "")},
+			nil,
+			[]string{"delete cloudwatch/metricAlarm x", "delete cloudwatch/eventRule x"},
 		},
 		{
 			"left over", role, nil,

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -55,10 +54,8 @@ func BenchmarkProduce(b *testing.B) {
 		w := realWorld(b, kfake.SeedTopics(1, names...), kfake.BlackholeProduce())
 		s, err := readSettings(w.environ())
 		require.NoError(b, err)
-		roots := x509.NewCertPool()
-		roots.AddCert(trust)
-		a := app{dial: new(net.Dialer).DialContext, tls: &tls.Config{RootCAs: roots}, stderr: io.Discard, credentials: w}
-		client, err := a.connect(s, a.logger(), producerOpts(s, 1_000_000)...)
+		a := app{dialBroker: dialTLS(new(net.Dialer).DialContext), stderr: io.Discard, credentials: w}
+		client, err := a.connect(s, producerOpts(1_000_000)...)
 		require.NoError(b, err)
 		b.Cleanup(client.Close)
 		return client
@@ -84,17 +81,18 @@ func BenchmarkProduce(b *testing.B) {
 	b.Run("collector", func(b *testing.B) {
 		client := setUp(b)
 		a := app{stderr: io.Discard}
-		w := newWriter(b.Context(), client, a.logger(), newMetrics(), inHand*(len(value)+recordCost), 1_000_000)
+		w := newWriter(b.Context(), client, a.logger(slog.LevelInfo), newMetrics(nil), inHand*(len(value)+recordCost), 1_000_000,
+			10*time.Millisecond)
 		var lanes []*lane
 		for _, n := range names {
-			lanes = append(lanes, w.lane(n, "bench", func() {}))
+			lanes = append(lanes, w.lane(n))
 		}
 		w.open()
 		b.ResetTimer()
 		for i := range b.N {
 			require.NoError(b, lanes[i%topics].put(b.Context(), "BNBBTC", value))
 		}
-		require.Zero(b, w.drain(b.Context()))
+		require.NoError(b, w.drain(time.Minute))
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 	})
 }

@@ -6,29 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"golang.org/x/time/rate"
+	"time"
 )
 
-// binance is Binance's spot market: every trade, and the changes of order books every 100 ms.
+// binanceSpot is Binance's spot market: every trade, and the changes of order books every 100 ms.
 //
 // It follows Binance's documentation, "WebSocket Streams for Binance" (binance/binance-spot-api-docs,
 // web-socket-streams.md), and was never run against Binance itself. A connection lasts 24 hours at most. What is
 // missed until the next one is subscribed is counted like every gap.
+//
+// It stays below the 1,024 streams and 5 messages a second that Binance allows. Its pings, which the connection
+// answers, count as messages. How large a frame may be isn't documented.
+var binanceSpot = exchange{
+	name: "binance", market: "spot", url: "wss://stream.binance.com:9443/stream",
+	streams: []string{"trades", "orderbook-delta"}, perConnection: 400, perFrame: 100, pause: time.Second / 4,
+	protocol: binance{},
+}
+
+// binance is the protocol of Binance's combined streams.
 type binance struct{}
 
 // binanceStreams translates our names of streams.
 var binanceStreams = map[string]string{"trades": "trade", "orderbook-delta": "depth@100ms"}
-
-func (binance) place() (string, string) { return "binance", "spot" }
-
-func (binance) url() string { return "wss://stream.binance.com:9443/stream" }
-
-func (binance) streams() []string { return []string{"trades", "orderbook-delta"} }
-
-// limits stays below the 1,024 streams and 5 messages a second that Binance allows. Its pings, which the connection
-// answers, count as messages. How large a frame may be isn't documented.
-func (binance) limits() (int, int, rate.Limit) { return 400, 100, 4 }
 
 func (binance) request(id int, begin bool, subs []subscription) []byte {
 	method, params := "UNSUBSCRIBE", make([]string, len(subs))

@@ -53,11 +53,8 @@ func (c *consumer) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ tim
 	}
 }
 
-// How long a poll waits, and how many records it returns.
-const (
-	pollFor = 5 * time.Second
-	pollMax = 1000
-)
+// pollFor is how long a batch waits for its first record.
+const pollFor = 5 * time.Second
 
 // maxBatchTime is half of franz-go's rebalance timeout: a member that keeps the group waiting for longer than that is
 // thrown out, and its records are processed again elsewhere.
@@ -69,10 +66,15 @@ func (a app) consume(ctx context.Context, args []string) error {
 	batchTime := flags.Duration("batch-time", 10*time.Second, "time after which a batch is committed, processed or not")
 	stall := flags.Duration("stall", time.Minute, "time without progress after which /healthz fails")
 	listen := flags.String("listen", "127.0.0.1:9465", "address of /metrics and /healthz; empty for none")
-	if err := a.parseFlags(flags, args); err != nil {
-		return err
-	}
-	s, err := readSettings(a.environ)
+	s, err := a.parse(flags, args, func() error {
+		if *batchTime <= 0 || *batchTime > maxBatchTime {
+			return fmt.Errorf("-batch-time %s: write more than 0 and at most %s", *batchTime, maxBatchTime)
+		}
+		if *stall < 2*pollFor {
+			return fmt.Errorf("-stall %s: write %s or more", *stall, 2*pollFor)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -80,21 +82,15 @@ func (a app) consume(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if *batchTime <= 0 || *batchTime > maxBatchTime {
-		return refused{fmt.Errorf("-batch-time %s: write more than 0 and at most %s", *batchTime, maxBatchTime)}
-	}
-	if *stall < 2*pollFor {
-		return refused{fmt.Errorf("-stall %s: write %s or more", *stall, 2*pollFor)}
-	}
 	var topics []string
-	for _, p := range s.prefixes {
+	for _, p := range s.reading().prefixes {
 		topics = append(topics, "^"+regexp.QuoteMeta(p))
 	}
 	c := &consumer{
-		handle: a.handle, batchTime: *batchTime, log: a.logger(), metrics: newMetrics(), progress: newProgress(),
-		answered: newProgress(), complain: rate.Sometimes{First: 1, Interval: 10 * time.Second},
+		handle: a.handle, batchTime: *batchTime, log: a.logger(slog.LevelInfo), metrics: newMetrics(nil),
+		progress: newProgress(), answered: newProgress(), complain: rate.Sometimes{First: 1, Interval: 10 * time.Second},
 	}
-	c.client, err = a.connect(s, c.log, kgo.WithHooks(c),
+	c.client, err = a.connect(s, kgo.WithHooks(c),
 		kgo.ConsumerGroup(group), kgo.ConsumeRegex(), kgo.ConsumeTopics(topics...),
 		// A new topic is found within this time, and read from its first record.
 		kgo.MetadataMaxAge(time.Minute), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -111,7 +107,7 @@ func (a app) consume(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	c.log.Info("consuming", "group", group, "prefixes", s.prefixes)
+	c.log.Info("consuming", "group", group, "prefixes", s.reading().prefixes)
 	return c.run(ctx)
 }
 
@@ -120,12 +116,8 @@ func (c *consumer) run(ctx context.Context) error {
 	processed := 0
 	defer func() { c.log.Info("stopped consuming", "processed", processed) }()
 	for failures := 0; ctx.Err() == nil; {
-		polled := time.Now()
-		polling, stop := context.WithTimeout(ctx, pollFor)
-		fetches := c.client.PollRecords(polling, pollMax)
-		stop()
-		failed := c.report(ctx, fetches)
-		done, err := c.process(ctx, fetches.Records())
+		begun := time.Now()
+		done, failed, err := c.batch(ctx)
 		processed += len(done)
 		c.commit(ctx, done)
 		c.client.AllowRebalance()
@@ -138,32 +130,53 @@ func (c *consumer) run(ctx context.Context) error {
 			continue
 		}
 		failures = 0
-		if len(done) > 0 || c.answered.stalled("", time.Since(polled)+time.Second) == nil {
+		if len(done) > 0 || c.answered.stalled("", time.Since(begun)+time.Second) == nil {
 			c.progress.mark()
 		}
 	}
 	return nil
 }
 
+// batch handles one record after another until there is none, for as long as a batch may take. It returns what was
+// handled, whether Kafka's errors stand in the way of progress, and the handler's error.
+func (c *consumer) batch(ctx context.Context) (done []*kgo.Record, failed bool, err error) {
+	until, patience := time.Now().Add(c.batchTime), pollFor
+	for ctx.Err() == nil && time.Now().Before(until) && len(done) < maxBatch && !failed {
+		polling, stop := context.WithTimeout(ctx, patience)
+		fetches := c.client.PollRecords(polling, 1)
+		stop()
+		failed = c.report(ctx, fetches)
+		if fetches.Empty() {
+			break
+		}
+		r := fetches.Records()[0]
+		if err := c.handle(ctx, r); err != nil {
+			return done, failed, fmt.Errorf("topic %s, partition %d, offset %d: %w", r.Topic, r.Partition, r.Offset, err)
+		}
+		c.metrics.processed.Inc()
+		c.progress.mark()
+		done, patience = append(done, r), 100*time.Millisecond
+	}
+	return done, failed, nil
+}
+
 // report counts and logs a poll's errors, and reports whether one stands in the way of progress.
 func (c *consumer) report(ctx context.Context, fetches kgo.Fetches) bool {
 	failed := false
 	fetches.EachError(func(topic string, partition int32, err error) {
-		var loss *kgo.ErrDataLoss
 		var large *kgo.ErrDecompressTooLarge
 		switch {
 		case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) && topic == "":
 			// The signal, or a poll without records.
-		case errors.As(err, &loss):
+		case errors.As(err, new(*kgo.ErrDataLoss)):
 			// A notice: the client goes on by itself, from where the log now ends.
 			c.metrics.lost.Inc()
 			c.log.Error("the log lost records", "topic", topic, "partition", partition, "err", err)
 		case errors.As(err, &large):
 			c.metrics.unusable.Inc()
 			c.log.Error("a batch is skipped", "topic", topic, "partition", partition, "err", err)
-			c.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{
-				topic: {partition: {Epoch: large.Epoch, Offset: large.NextOffset}},
-			})
+			next := kgo.EpochOffset{Epoch: large.Epoch, Offset: large.NextOffset}
+			c.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: next}})
 		default:
 			failed = true
 			c.metrics.errors.Inc()
@@ -173,45 +186,6 @@ func (c *consumer) report(ctx context.Context, fetches kgo.Fetches) bool {
 		}
 	})
 	return failed
-}
-
-// process handles records for as long as a batch may take, and gives the rest back to be fetched again. It returns
-// the records that were handled.
-func (c *consumer) process(ctx context.Context, records []*kgo.Record) ([]*kgo.Record, error) {
-	until := time.Now().Add(c.batchTime)
-	for i, r := range records {
-		if ctx.Err() != nil {
-			return records[:i], nil
-		}
-		if i > 0 && time.Now().After(until) {
-			c.giveBack(records[i:])
-			return records[:i], nil
-		}
-		if err := c.handle(ctx, r); err != nil {
-			return records[:i], fmt.Errorf("topic %s, partition %d, offset %d: %w", r.Topic, r.Partition, r.Offset, err)
-		}
-		c.metrics.processed.Inc()
-		c.progress.mark()
-	}
-	return records, nil
-}
-
-// giveBack makes the client fetch records again.
-func (c *consumer) giveBack(records []*kgo.Record) {
-	c.metrics.returned.Add(float64(len(records)))
-	c.complain.Do(func() {
-		c.log.Warn("the handler is slow: a batch isn't done in time", "batchTime", c.batchTime, "left", len(records))
-	})
-	first := map[string]map[int32]kgo.EpochOffset{}
-	for _, r := range records {
-		if first[r.Topic] == nil {
-			first[r.Topic] = map[int32]kgo.EpochOffset{}
-		}
-		if _, ok := first[r.Topic][r.Partition]; !ok {
-			first[r.Topic][r.Partition] = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: r.Offset}
-		}
-	}
-	c.client.SetOffsets(first)
 }
 
 // commit commits what was processed, after the signal too. If it can't, the group may get the records again.

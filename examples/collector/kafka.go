@@ -1,13 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"time"
 
@@ -15,18 +14,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	kaws "github.com/twmb/franz-go/pkg/sasl/aws"
+	"github.com/twmb/franz-go/plugin/kslog"
 )
 
 // connect returns a client. It calls no broker before it is used.
-func (a app) connect(s settings, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+func (a app) connect(s settings, opts ...kgo.Opt) (*kgo.Client, error) {
 	// Each connection, and each renewal of one, is signed with the credentials of that moment.
 	iam := kaws.ManagedStreamingIAM(func(ctx context.Context) (kaws.Auth, error) {
 		c, err := a.credentials.Retrieve(ctx)
 		return kaws.Auth{AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
 	})
 	return kgo.NewClient(append([]kgo.Opt{
-		kgo.ClientID("collector"), kgo.SeedBrokers(s.brokers...), kgo.Dialer(a.dialTLS(s)), kgo.SASL(iam),
-		kgo.WithLogger(kafkaLog{log}),
+		kgo.ClientID("collector"), kgo.SeedBrokers(s.brokers...), kgo.Dialer(a.dialBroker(s.roots)), kgo.SASL(iam),
+		kgo.WithLogger(kslog.New(a.logger(slog.LevelWarn).With("of", "the Kafka client"))),
 		// How soon records find a partition's new leader; the default is 5 seconds.
 		kgo.MetadataMinAge(time.Second),
 	}, append(opts, a.kafka...)...)...)
@@ -34,53 +34,13 @@ func (a app) connect(s settings, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client
 
 // producerOpts make a producer that is idempotent and retries without end, also for topics that don't exist yet.
 // Records of up to maxBytes go into one batch. The number of buffered records is limited by the writer instead.
-func producerOpts(s settings, maxBytes int) []kgo.Opt {
+func producerOpts(maxBytes int) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
-		kgo.ProducerLinger(s.linger), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
+		// A lane lingers itself. This keeps what it produces at once together until ProduceSync sends it.
+		kgo.ProducerLinger(10 * time.Millisecond), kgo.ProducerBatchMaxBytes(int32(maxBytes)),
 		kgo.UnknownTopicRetries(-1), kgo.MaxBufferedRecords(1 << 40),
 	}
-}
-
-// dialTLS returns a function that connects to a broker and verifies its certificate.
-func (a app) dialTLS(s settings) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-		defer cancel()
-		conn, err := a.dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		secure := tls.Client(conn, a.tlsFor(s, address))
-		if err := secure.HandshakeContext(ctx); err != nil {
-			conn.Close()
-			return nil, err
-		}
-		return secure, nil
-	}
-}
-
-// tlsFor returns how to verify the broker at address.
-func (a app) tlsFor(s settings, address string) *tls.Config {
-	c := a.tls.Clone()
-	c.ServerName, _, _ = net.SplitHostPort(address)
-	if s.roots != nil {
-		c.RootCAs = s.roots
-	}
-	return c
-}
-
-// kafkaLog passes the Kafka client's warnings and errors to a structured log.
-type kafkaLog struct{ *slog.Logger }
-
-func (kafkaLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
-
-func (l kafkaLog) Log(level kgo.LogLevel, message string, keyvals ...any) {
-	severity := slog.LevelWarn
-	if level == kgo.LogLevelError {
-		severity = slog.LevelError
-	}
-	l.Logger.Log(context.Background(), severity, "kafka: "+message, keyvals...)
 }
 
 // backoff returns how long to wait before another attempt: half a second, doubled with each attempt up to half a
@@ -106,18 +66,20 @@ const createAtOnce = 50
 // createTopics creates the topics that don't exist. It tries again until all exist or ctx is done: whatever a broker
 // answers may pass. Meanwhile the producer holds the topics' records.
 func createTopics(ctx context.Context, client *kgo.Client, log *slog.Logger, partitions int, topics []string) {
-	for attempt := 0; len(topics) > 0; attempt++ {
-		if attempt > 0 && !wait(ctx, backoff(attempt)) {
-			return
-		}
+	for attempt := 0; ; attempt++ {
 		var left []string
+		var errs error
 		for batch := range slices.Chunk(topics, createAtOnce) {
 			refused, err := createBatch(ctx, client, partitions, batch)
-			if left = append(left, refused...); err != nil {
-				log.Warn("can't create all topics; trying again", "err", err, "topics", len(refused), "attempt", attempt)
-			}
+			left, errs = append(left, refused...), cmp.Or(errs, err)
 		}
-		topics = left
+		if topics = left; len(topics) == 0 {
+			return
+		}
+		log.Warn("can't create all topics; trying again", "err", errs, "topics", len(topics), "attempt", attempt)
+		if !wait(ctx, backoff(attempt)) {
+			return
+		}
 	}
 }
 
@@ -129,9 +91,9 @@ func createBatch(ctx context.Context, client *kgo.Client, partitions int, topics
 		return topics, err
 	}
 	var left []string
-	for _, t := range topics {
-		if e := answers[t].Err; e != nil && !errors.Is(e, kerr.TopicAlreadyExists) {
-			left, err = append(left, t), fmt.Errorf("topic %s: %w", t, e)
+	for topic, answer := range answers {
+		if answer.Err != nil && !errors.Is(answer.Err, kerr.TopicAlreadyExists) {
+			left, err = append(left, topic), fmt.Errorf("topic %s: %w", topic, answer.Err)
 		}
 	}
 	return left, err

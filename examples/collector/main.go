@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -39,14 +40,16 @@ Exit status: 0 done, 1 failed, 2 flags or environment refused.
 type app struct {
 	environ        []string
 	stdout, stderr io.Writer
-	dial           func(ctx context.Context, network, address string) (net.Conn, error)
+	dial           dial                              // to exchanges
+	dialBroker     func(trusted *x509.CertPool) dial // nil trusts the system's
 	listen         func(network, address string) (net.Listener, error)
-	tls            *tls.Config
 	credentials    aws.CredentialsProvider
 	logs           logsAPI
 	handle         handler
 	kafka          []kgo.Opt // added to the client's, by tests
 }
+
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,11 +60,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "collector:", err)
 		os.Exit(1)
 	}
+	dialer := &net.Dialer{Timeout: dialTimeout}
 	os.Exit(app{
-		environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
-		dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, listen: net.Listen,
-		tls: new(tls.Config), credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg),
-		handle: printRecords(os.Stdout),
+		environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr, dial: dialer.DialContext, listen: net.Listen,
+		dialBroker: func(trusted *x509.CertPool) dial {
+			return (&tls.Dialer{NetDialer: dialer, Config: &tls.Config{RootCAs: trusted}}).DialContext
+		},
+		credentials: cfg.Credentials, logs: cloudwatchlogs.NewFromConfig(cfg), handle: printRecords(os.Stdout),
 	}.run(ctx, os.Args[1:]))
 }
 
@@ -95,35 +100,36 @@ func (a app) run(ctx context.Context, args []string) int {
 	return 1
 }
 
-// parseFlags parses args, then sets flags that args leave out from the environment. A variable that begins with
-// COLLECTOR_ and names no flag is refused.
-func (a app) parseFlags(flags *flag.FlagSet, args []string) error {
-	flags.SetOutput(a.stderr)
-	if err := flags.Parse(args); err != nil {
-		return refused{err}
-	}
-	if flags.NArg() > 0 {
-		return refused{fmt.Errorf("%q is not a flag: this command has no other arguments", flags.Arg(0))}
-	}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	var errs []error
+// parse reads the settings, and the flags from the environment and from args, which take precedence. A variable that
+// begins with COLLECTOR_ and names no flag is refused. check returns what is wrong with the flags' values.
+func (a app) parse(flags *flag.FlagSet, args []string, check func() error) (settings, error) {
+	s, err := readSettings(a.environ)
+	errs := []error{err}
 	for _, e := range a.environ {
 		variable, value, _ := strings.Cut(e, "=")
 		name, ours := strings.CutPrefix(variable, "COLLECTOR_")
 		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-		if !ours || value == "" || given[name] {
+		if !ours || value == "" {
 			continue
 		}
 		if err := flags.Set(name, value); err != nil {
 			errs = append(errs, fmt.Errorf("%s=%q: %w", variable, value, err))
 		}
 	}
-	if len(errs) > 0 {
-		return refused{errors.Join(errs...)}
+	flags.SetOutput(a.stderr)
+	if err := flags.Parse(args); err != nil {
+		return settings{}, refused{err}
 	}
-	return nil
+	if flags.NArg() > 0 {
+		return settings{}, refused{fmt.Errorf("%q is not a flag: this command has no other arguments", flags.Arg(0))}
+	}
+	if err := errors.Join(append(errs, check())...); err != nil {
+		return settings{}, refused{err}
+	}
+	return s, nil
 }
 
 // logger returns a logger of JSON lines.
-func (a app) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(a.stderr, nil)) }
+func (a app) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+}

@@ -101,6 +101,11 @@ func TestReadSettings(t *testing.T) {
 	assert.Equal(t, settings{
 		brokers: []string{"a:1", "b:2"}, prefixes: []string{"exchg.", "trades."}, linger: 20 * time.Millisecond,
 	}, s)
+	assert.Equal(t, s.prefixes, s.reading().prefixes)
+	s, err = readSettings(environ("KAFKA_READ_TOPIC_PREFIXES=raw.,trades."))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"exchg.", "trades."}, s.prefixes)
+	assert.Equal(t, []string{"raw.", "trades."}, s.reading().prefixes, "what a client reads that also writes")
 	for _, c := range []struct{ change, want string }{
 		{"KAFKA_SECURITY_PROTOCOL=PLAINTEXT", `KAFKA_SECURITY_PROTOCOL="PLAINTEXT": write SASL_SSL or unset it`},
 		{"KAFKA_SASL_MECHANISM=SCRAM-SHA-512", `KAFKA_SASL_MECHANISM="SCRAM-SHA-512": write AWS_MSK_IAM or unset it`},
@@ -121,6 +126,7 @@ func TestReadSettings(t *testing.T) {
 		},
 		{"KAFKA_TOPIC_PREFIXES=exchg.*", `KAFKA_TOPIC_PREFIXES="exchg.*": write "exchg.*" in 1 to 249`},
 		{"KAFKA_TOPIC_PREFIXES=exchg.,", `KAFKA_TOPIC_PREFIXES="exchg.,": write "" in 1 to 249`},
+		{"KAFKA_READ_TOPIC_PREFIXES=a/b", `KAFKA_READ_TOPIC_PREFIXES="a/b": write "a/b" in 1 to 249`},
 		{"KAFKA_GROUP_IDS=a,,b", `KAFKA_GROUP_IDS="a,,b": write a group`},
 		{"AWS_REGION=", `AWS_REGION="": write the stack's output region`},
 	} {

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // produceFlags are the settings of produce.
@@ -55,7 +58,7 @@ func (p *produceFlags) check() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(exchanges[p.exchange] == nil, "-exchange %q: write one of %s", p.exchange,
+	refuse(exchanges[p.exchange].name == "", "-exchange %q: write one of %s", p.exchange,
 		strings.Join(slices.Sorted(maps.Keys(exchanges)), ", "))
 	refuse(p.symbols == "", `-symbols "": write symbols such as BTCUSDT,ETHUSDT`)
 	refuse(p.partitions < 1 || p.partitions > maxPartitions, "-partitions %d: write 1 to %d", p.partitions, maxPartitions)
@@ -90,20 +93,19 @@ func (p *produceFlags) subscriptions(s settings) (map[subscription]string, error
 	if err != nil {
 		return nil, fmt.Errorf("-symbols %q: %w", p.symbols, err)
 	}
-	streams := x.streams()
+	streams := x.streams
 	if p.streams != "" {
 		streams = strings.Split(p.streams, ",")
 	}
-	place, market := x.place()
 	template := cmp.Or(p.topic, s.prefixes[0]+"{exchange}.{market}.{stream}.{symbol}")
 	topics := map[subscription]string{}
 	var errs []error
 	for _, stream := range streams {
-		if !slices.Contains(x.streams(), stream) {
-			errs = append(errs, fmt.Errorf("-streams %q: write %s", stream, strings.Join(x.streams(), ",")))
+		if !slices.Contains(x.streams, stream) {
+			errs = append(errs, fmt.Errorf("-streams %q: write %s", stream, strings.Join(x.streams, ",")))
 		}
 		for _, symbol := range symbols {
-			topic := strings.NewReplacer("{exchange}", place, "{market}", market, "{stream}", stream,
+			topic := strings.NewReplacer("{exchange}", x.name, "{market}", x.market, "{stream}", stream,
 				"{symbol}", symbol).Replace(template)
 			errs = append(errs, s.verifyTopic(topic))
 			topics[subscription{stream, symbol}] = topic
@@ -116,19 +118,19 @@ func (a app) produce(ctx context.Context, args []string) error {
 	var p produceFlags
 	flags := flag.NewFlagSet("produce", flag.ContinueOnError)
 	p.register(flags)
-	if err := a.parseFlags(flags, args); err != nil {
+	s, err := a.parse(flags, args, p.check)
+	if err != nil {
 		return err
-	}
-	s, err := readSettings(a.environ)
-	if err = errors.Join(err, p.check()); err != nil {
-		return refused{err}
 	}
 	topics, err := p.subscriptions(s)
 	if err != nil {
 		return refused{err}
 	}
-	log, m := a.logger(), newMetrics()
-	client, err := a.connect(s, log, producerOpts(s, p.maxMessage)...)
+	x := exchanges[p.exchange]
+	x.url = cmp.Or(p.url, x.url)
+	name := x.name + "-" + x.market
+	log, m := a.logger(slog.LevelInfo), newMetrics(prometheus.Labels{"feed": name})
+	client, err := a.connect(s, producerOpts(p.maxMessage)...)
 	if err != nil {
 		return err
 	}
@@ -136,15 +138,10 @@ func (a app) produce(ctx context.Context, args []string) error {
 	// The signal ends the feed. The records taken from it go on until writing ends.
 	writing, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	w := newWriter(writing, client, log, m, p.bufferMiB<<20, p.maxMessage)
-	m.watch(w)
-	place, market := exchanges[p.exchange].place()
-	f := &feed{
-		exchange: exchanges[p.exchange], name: place + "-" + market, url: cmp.Or(p.url, exchanges[p.exchange].url()),
-		stale: p.stale, dial: a.dial, log: log, metrics: m, progress: newProgress(),
-	}
+	w := newWriter(writing, client, log, m, p.bufferMiB<<20, p.maxMessage, s.linger)
+	f := &feed{exchange: x, stale: p.stale, dial: a.dial, log: log, metrics: m, progress: newProgress()}
 	err = a.serveOps(writing, p.listen, log, m, func() error {
-		err := f.progress.stalled("no message from "+f.url, p.stall)
+		err := f.progress.stalled("no message from "+x.url, p.stall)
 		if w.pending.Load() > 0 {
 			err = errors.Join(err, w.progress.stalled("no acknowledgement from Kafka", p.stall))
 		}
@@ -153,49 +150,27 @@ func (a app) produce(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	names := slices.Compact(slices.Sorted(maps.Values(topics)))
-	log.Info("producing", "feed", f.name, "url", f.url, "subscriptions", len(topics), "topics", len(names))
+	var routes []*route
+	for s, topic := range topics {
+		routes = append(routes, &route{subscription: s, lane: w.lane(topic)})
+	}
+	log.Info("producing", "feed", name, "url", x.url, "subscriptions", len(routes), "topics", len(w.lanes))
 	var helpers sync.WaitGroup
 	if p.create {
+		names := slices.Sorted(maps.Keys(w.lanes))
 		helpers.Go(func() { createTopics(writing, client, log, p.partitions, names) })
 	}
-	beat := &heartbeat{
-		api: a.logs, cluster: s.cluster, feed: f.name, logGroup: s.logGroup, log: log, lost: m.logged.Inc,
-	}
-	helpers.Go(func() { beat.run(writing) })
-	routes := routesTo(w, f.name, topics, beat)
+	beat := &heartbeat{api: a.logs, cluster: s.cluster, feed: name, logGroup: s.logGroup, acknowledged: &w.acked}
+	helpers.Go(func() {
+		beat.run(writing, func(err error) {
+			m.logged.Inc()
+			log.Warn("a heartbeat is lost", "logGroup", s.logGroup, "err", err)
+		})
+	})
 	helpers.Go(w.open)
 	f.run(ctx, routes)
-	err = finish(ctx, w, p.drain)
+	err = w.drain(p.drain)
 	abandon()
 	helpers.Wait()
 	return err
-}
-
-// routesTo returns a route for each subscription. Subscriptions with the same topic share its lane.
-func routesTo(w *writer, feed string, topics map[subscription]string, beat *heartbeat) []*route {
-	lanes := map[string]*lane{}
-	acked := func() { beat.messages.Add(1) }
-	var routes []*route
-	for s, topic := range topics {
-		if lanes[topic] == nil {
-			lanes[topic] = w.lane(topic, feed, acked)
-		}
-		routes = append(routes, &route{subscription: s, lane: lanes[topic]})
-	}
-	return routes
-}
-
-// finish waits for acknowledgements, at most limit. It returns an error if some stay missing.
-func finish(ctx context.Context, w *writer, limit time.Duration) error {
-	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	w.log.Info("draining", "records", w.pending.Load())
-	left := w.drain(draining)
-	w.metrics.abandoned.Add(float64(left))
-	if left > 0 {
-		return fmt.Errorf("%d records were not acknowledged within -drain %s and are lost", left, limit)
-	}
-	w.log.Info("drained: every record that was taken is acknowledged or was reported")
-	return nil
 }

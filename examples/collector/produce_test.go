@@ -365,3 +365,18 @@ func TestRecords(t *testing.T) {
 		assert.Greater(t, len(used), 1)
 	})
 }
+
+// Records wait for KAFKA_LINGER_MS, so that a request has several.
+func TestLinger(t *testing.T) {
+	simulate(t, func(t *testing.T, w *world) {
+		requests := w.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Observe: true, Count: -1})
+		p := w.start([]string{"produce", "-symbols", "BTCUSDT", "-streams", "trades"}, func(p *program) {
+			p.environ = append(p.environ, "KAFKA_LINGER_MS=2000")
+		})
+		w.publish(20 * time.Second)
+		require.Zero(t, p.terminate(), p.err)
+		assert.Greater(t, w.length(btcTrades), int64(70))
+		assert.Less(t, requests.Hits(), 15)
+		assert.Zero(t, w.missing(btcTrades, "btcusdt@trade"))
+	})
+}

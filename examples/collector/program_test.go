@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,11 +36,9 @@ func (w *world) start(args []string, changes ...func(*program)) *program {
 	} else if args[0] == "consume" {
 		args = append([]string{args[0], "-listen", p.ops}, args[1:]...)
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(trust)
 	p.app = app{
 		environ: w.environ(), stdout: p.out, stderr: p.err, dial: w.dial, listen: w.network.Listen,
-		tls: &tls.Config{RootCAs: roots}, logs: w.logs,
+		dialBroker: dialTLS(w.dial), logs: w.logs,
 		credentials: w,
 		handle:      func(context.Context, *kgo.Record) error { return nil },
 		kafka:       []kgo.Opt{kgo.WithDecompressor(decompressor)},

@@ -17,74 +17,67 @@ import (
 // settings are what the environment says about the cluster. One environment serves all subcommands.
 type settings struct {
 	brokers, prefixes, groups []string
+	reads                     []string // prefixes to read, if they differ from those to write
 	linger                    time.Duration
 	roots                     *x509.CertPool // nil for the system's
 	cluster, logGroup         string         // for heartbeats
 }
 
-// fixed holds the variables that have one value only: Serverless has no other authentication, and other settings of
-// producers would lose records or repeat them.
-var fixed = map[string]string{
+// variables are all that begin with KAFKA_, with the only value that some can have: Serverless has no other
+// authentication, and other settings of producers would lose records or repeat them.
+var variables = map[string]string{
 	"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM",
 	"KAFKA_ACKS": "all", "KAFKA_ENABLE_IDEMPOTENCE": "true", "KAFKA_COMPRESSION_TYPE": "zstd",
+	"KAFKA_BOOTSTRAP_SERVERS": "", "KAFKA_TOPIC_PREFIXES": "", "KAFKA_READ_TOPIC_PREFIXES": "", "KAFKA_GROUP_IDS": "",
+	"KAFKA_LINGER_MS": "", "KAFKA_CA_FILE": "",
 }
 
-// required holds the variables that must be set, with what to write.
-var required = [][2]string{
-	{"AWS_REGION", "write the stack's output region"},
-	{"KAFKA_BOOTSTRAP_SERVERS", "write the stack's output bootstrapBrokersSaslIam"},
-	{"KAFKA_TOPIC_PREFIXES", "write the prefixes that the role's policy grants, such as exchg."},
-}
-
-// readSettings reads the environment. It reports all problems at once: what is missing, what is wrong, and each
-// variable that begins with KAFKA_ and would be ignored. An empty variable counts as unset.
+// readSettings reads the environment, in which an empty variable counts as unset. It reports all problems at once.
 func readSettings(environ []string) (settings, error) {
-	s, env := settings{linger: 10 * time.Millisecond}, map[string]string{}
-	var errs []error
-	refuse := func(name, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s=%q: %s", name, env[name], fmt.Sprintf(format, args...)))
-	}
+	env := map[string]string{}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
 		env[name] = value
 	}
+	var errs []error
+	refuse := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s=%q: %s", name, env[name], fmt.Sprintf(format, args...)))
+	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		value := env[name]
-		if value == "" || value == fixed[name] {
-			continue
-		}
-		switch name {
-		case "KAFKA_BOOTSTRAP_SERVERS":
-			s.brokers = strings.Split(value, ",")
-		case "KAFKA_TOPIC_PREFIXES":
-			s.prefixes = strings.Split(value, ",")
-		case "KAFKA_GROUP_IDS":
-			s.groups = strings.Split(value, ",")
-		case "KAFKA_LINGER_MS":
-			ms, err := strconv.ParseUint(value, 10, 16)
-			if s.linger = time.Duration(ms) * time.Millisecond; err != nil || s.linger > time.Minute {
-				refuse(name, "write 0 to 60000 milliseconds, which is the client's limit")
-			}
-		case "KAFKA_CA_FILE":
-			pem, err := os.ReadFile(value)
-			if s.roots = x509.NewCertPool(); err != nil || !s.roots.AppendCertsFromPEM(pem) {
-				refuse(name, "name a readable file of PEM certificates, or unset it for the system's (%v)", err)
-			}
-		case "MSK_CLUSTER_NAME":
-			s.cluster = value
-		case "MSK_LOG_GROUP":
-			s.logGroup = value
-		default:
-			if fixed[name] != "" {
-				refuse(name, "write %s or unset it: this program does nothing else", fixed[name])
-			} else if strings.HasPrefix(name, "KAFKA_") {
-				refuse(name, "unset it: this program doesn't know it and would ignore it")
-			}
+		only, known := variables[name]
+		switch value := env[name]; {
+		case value == "" || value == only:
+		case only != "":
+			refuse(name, "write %s or unset it: this program does nothing else", only)
+		case !known && strings.HasPrefix(name, "KAFKA_"):
+			refuse(name, "unset it: this program doesn't know it and would ignore it")
 		}
 	}
-	for _, r := range required {
-		if env[r[0]] == "" {
-			refuse(r[0], "%s", r[1])
+	list := func(name, required string) []string {
+		if env[name] != "" {
+			return strings.Split(env[name], ",")
+		}
+		if required != "" {
+			refuse(name, "%s", required)
+		}
+		return nil
+	}
+	s := settings{
+		brokers:  list("KAFKA_BOOTSTRAP_SERVERS", "write the stack's output bootstrapBrokersSaslIam"),
+		prefixes: list("KAFKA_TOPIC_PREFIXES", "write the prefixes that the role's policy grants, such as exchg."),
+		reads:    list("KAFKA_READ_TOPIC_PREFIXES", ""), groups: list("KAFKA_GROUP_IDS", ""),
+		linger: 10 * time.Millisecond, cluster: env["MSK_CLUSTER_NAME"], logGroup: env["MSK_LOG_GROUP"],
+	}
+	if value := env["KAFKA_LINGER_MS"]; value != "" {
+		ms, err := strconv.ParseUint(value, 10, 16)
+		if s.linger = time.Duration(ms) * time.Millisecond; err != nil || s.linger > time.Minute {
+			refuse("KAFKA_LINGER_MS", "write 0 to 60000 milliseconds, which is the client's limit")
+		}
+	}
+	if file := env["KAFKA_CA_FILE"]; file != "" {
+		pem, err := os.ReadFile(file)
+		if s.roots = x509.NewCertPool(); err != nil || !s.roots.AppendCertsFromPEM(pem) {
+			refuse("KAFKA_CA_FILE", "name a readable file of PEM certificates, or unset it for the system's (%v)", err)
 		}
 	}
 	if (s.cluster == "") != (s.logGroup == "") {
@@ -97,8 +90,11 @@ func readSettings(environ []string) (settings, error) {
 	return s, nil
 }
 
-// check refuses brokers, prefixes and groups that can't be right.
+// check refuses values that can't be right.
 func (s settings) check(region string, refuse func(name, format string, args ...any)) {
+	if region == "" {
+		refuse("AWS_REGION", "write the stack's output region")
+	}
 	for _, b := range s.brokers {
 		host, port, err := net.SplitHostPort(b)
 		if err != nil || host == "" || port == "" {
@@ -109,14 +105,26 @@ func (s settings) check(region string, refuse func(name, format string, args ...
 			refuse("AWS_REGION", "write the region of %s", host)
 		}
 	}
-	for _, p := range s.prefixes {
-		if !legalName.MatchString(p) {
-			refuse("KAFKA_TOPIC_PREFIXES", "write %q in %s", p, legal)
+	for name, prefixes := range map[string][]string{
+		"KAFKA_TOPIC_PREFIXES": s.prefixes, "KAFKA_READ_TOPIC_PREFIXES": s.reads,
+	} {
+		for _, p := range prefixes {
+			if !legalName.MatchString(p) {
+				refuse(name, "write %q in %s", p, legal)
+			}
 		}
 	}
 	if slices.Contains(s.groups, "") {
 		refuse("KAFKA_GROUP_IDS", "write a group between two commas")
 	}
+}
+
+// reading returns the settings of what a client reads. It may differ from what the client writes.
+func (s settings) reading() settings {
+	if len(s.reads) > 0 {
+		s.prefixes = s.reads
+	}
+	return s
 }
 
 // legalName is Kafka's rule for topics (org.apache.kafka.common.internals.Topic), which also forbids . and .. alone.
@@ -130,8 +138,8 @@ func (s settings) verifyTopic(topic string) error {
 		return refused{fmt.Errorf("topic %q: write it in %s", topic, legal)}
 	}
 	if !slices.ContainsFunc(s.prefixes, func(p string) bool { return strings.HasPrefix(topic, p) }) {
-		prefixes := strings.Join(s.prefixes, ",")
-		return refused{fmt.Errorf("topic %q: begin it with one of KAFKA_TOPIC_PREFIXES=%q", topic, prefixes)}
+		return refused{fmt.Errorf("topic %q: begin it with one of KAFKA_TOPIC_PREFIXES=%q", topic,
+			strings.Join(s.prefixes, ","))}
 	}
 	return nil
 }
@@ -142,8 +150,7 @@ func (s settings) chooseGroup(name string) (string, error) {
 		return s.groups[0], nil
 	}
 	if !slices.Contains(s.groups, name) {
-		groups := strings.Join(s.groups, ",")
-		return "", refused{fmt.Errorf("-group %q: name one of KAFKA_GROUP_IDS=%q", name, groups)}
+		return "", refused{fmt.Errorf("-group %q: name one of KAFKA_GROUP_IDS=%q", name, strings.Join(s.groups, ","))}
 	}
 	return name, nil
 }

@@ -202,6 +202,29 @@ func (w *world) dial(ctx context.Context, network, address string) (net.Conn, er
 	return conn, err
 }
 
+// dialTLS connects to brokers with d, and verifies their certificates.
+func dialTLS(d dial) func(*x509.CertPool) dial {
+	roots := x509.NewCertPool()
+	roots.AddCert(trust)
+	return func(*x509.CertPool) dial {
+		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
+			conn, err := d(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			host, _, _ := net.SplitHostPort(address)
+			secure := tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: host})
+			if err := secure.HandshakeContext(ctx); err != nil {
+				conn.Close()
+				return nil, err
+			}
+			return secure, nil
+		}
+	}
+}
+
 // cut ends all connections to brokers.
 func (w *world) cut() {
 	w.mu.Lock()
@@ -259,14 +282,11 @@ func (w *world) plain(opts ...kgo.Opt) *kgo.Client {
 	w.t.Helper()
 	s, err := readSettings(w.environ())
 	require.NoError(w.t, err)
-	roots := x509.NewCertPool()
-	roots.AddCert(trust)
 	a := app{
-		dial: w.dial, tls: &tls.Config{RootCAs: roots}, stderr: io.Discard,
-		credentials: w,
-		kafka:       []kgo.Opt{kgo.WithDecompressor(decompressor)},
+		dialBroker: dialTLS(w.dial), stderr: io.Discard, credentials: w,
+		kafka: []kgo.Opt{kgo.WithDecompressor(decompressor)},
 	}
-	client, err := a.connect(s, a.logger(), append(opts, kgo.ProducerBatchCompression(kgo.ZstdCompression()))...)
+	client, err := a.connect(s, append(opts, kgo.ProducerBatchCompression(kgo.ZstdCompression()))...)
 	require.NoError(w.t, err)
 	w.t.Cleanup(client.CloseAllowingRebalance)
 	return client

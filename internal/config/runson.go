@@ -66,7 +66,7 @@ func (r RunsOn) Kinds() []string {
 
 func (r RunsOn) validate(ps *Problems, key string) {
 	if len(r.Kinds()) == 0 {
-		ps.Add(key, nil, "name at least one of %s; without a role of its own, a client needs no runsOn", fieldsOf(r))
+		ps.Add(key, nil, "name at least one of %s, or remove runsOn: the client then has a policy and no role", fieldsOf(r))
 	}
 	if r.PodIdentity != nil && len(r.PodIdentity) == 0 {
 		ps.Add(key+".podIdentity", r.PodIdentity, "list at least one service account, or remove it")

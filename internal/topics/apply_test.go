@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"msk-serverless/internal/stacktest"
 )
 
 // numbered returns a catalogue with so many topics of so many partitions.
@@ -70,6 +72,10 @@ func TestApplyIsAsFastAsTheQuotasAllow(t *testing.T) {
 				took := time.Since(start)
 				assert.GreaterOrEqual(t, took, best)
 				assert.LessOrEqual(t, took, best+best/50, "within 2 %% of the best")
+				if len(c.entries) == 2400 {
+					stacktest.Evidence(t, "`topics apply` of 2,400 topics: time above the least that AWS's quotas allow",
+						fmt.Sprintf("%.1f %%", 100*float64(took-best)/float64(best)))
+				}
 				assert.InDelta(t, took, planned, float64(best/50), "as the plan says")
 				assert.Empty(t, f.refusals)
 				assert.LessOrEqual(t, busiest(f.requests, time.Second), 2)
@@ -119,6 +125,10 @@ func TestApplyCanBeKilledAtAnyPoint(t *testing.T) {
 				require.NoError(t, apply(t, f, c))
 				requireSame(t, f, c)
 				assert.LessOrEqual(t, busiest(f.refusals[before:], window), 3)
+				if how == "killed" {
+					stacktest.Evidence(t, "`topics apply` killed at 20 random points and run again: topics as declared",
+						fmt.Sprintf("%d of %d", topics, topics))
+				}
 			})
 		})
 	}

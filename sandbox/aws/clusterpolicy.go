@@ -4,20 +4,44 @@ import "fmt"
 
 const clusterPolicyToken = "aws:msk/clusterPolicy:ClusterPolicy"
 
-// clusterPolicyType is the resource-based policy of a cluster, of which there is one at most. Putting it again replaces
-// it, so creating it twice does no harm. Its principals and conditions are not evaluated.
+// clusterPolicyType is the resource-based policy of a cluster, of which there is one at most. Putting another one
+// requires the former one's version, which only an update has: so moto has it. AWS documents the version as optional
+// (MSK API, PutClusterPolicy), and not what it does without. Principals and conditions are not evaluated.
 var clusterPolicyType = &resourceType{
 	title: "MSK Cluster Policy", service: "Kafka",
 	apis: map[Operation]string{
 		Create: "PutClusterPolicy", Read: "GetClusterPolicy", Update: "PutClusterPolicy", Delete: "DeleteClusterPolicy",
 	},
 	props: map[string]prop{
-		"clusterArn": {shape: text, required: true, replaces: true, rule: arnRule},
+		"clusterArn": {shape: text, required: true, rule: arnRule},
 		"policy":     {shape: text, required: true, json: true, rule: isJSON},
 	},
 	outputs: []string{"currentVersion"},
-	create:  func(r *request) (string, error) { return r.in.str("clusterArn"), putClusterPolicy(r) },
-	read:    readClusterPolicy, update: putClusterPolicy, delete: deleteClusterPolicy,
+	create:  createClusterPolicy,
+	read:    readClusterPolicy, update: updateClusterPolicy, delete: deleteClusterPolicy,
+}
+
+func createClusterPolicy(r *request) (string, error) {
+	arn := r.in.str("clusterArn")
+	c := r.state.Clusters[arn]
+	if c != nil && c.Policy != "" && checkClusterPolicy(r.in.str("policy"), arn) == "" {
+		return "", &Error{
+			Status: 400, Code: "BadRequestException", Message: "The current version of the policy must be given.",
+		}
+	}
+	return arn, putClusterPolicy(r)
+}
+
+// updateClusterPolicy fails for another cluster, as the provider does: it puts the policy there and then reads the
+// former cluster's.
+func updateClusterPolicy(r *request) error {
+	if err := putClusterPolicy(r); err != nil {
+		return err
+	}
+	if r.in.str("clusterArn") != r.id {
+		return &Error{Status: 500, Code: "InternalError", Message: "The policy was not found after it was updated."}
+	}
+	return nil
 }
 
 func putClusterPolicy(r *request) error {

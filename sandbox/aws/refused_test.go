@@ -112,6 +112,7 @@ func TestRefused(t *testing.T) {
 			clusterPolicyToken, with(in[clusterPolicyToken], "clusterArn", "arn:aws:kafka:a:1:cluster/x/y"),
 			"NotFoundException",
 		},
+		{clusterPolicyToken, in[clusterPolicyToken], "BadRequestException: The current version of the policy must be given"},
 		{roleToken, object{"assumeRolePolicy": "{"}, "assumeRolePolicy: contains an invalid JSON document"},
 		{roleToken, object{"assumeRolePolicy": readOnly}, "MalformedPolicyDocument: Has prohibited field Resource"},
 		{roleToken, with(in[roleToken], "name", "R"), "EntityAlreadyExists: Role with name R already exists."},

@@ -1,6 +1,6 @@
 // Demo shows the platform at work on this machine: `make demo`. It deploys the stack sandbox into the sandbox, serves
 // its Kafka and an exchange, creates the topics of topics/sandbox.yaml, and runs the example collector and two of its
-// consumers, each with its own credentials and settings. It needs no account and ends what it started.
+// consumers, each with its own role, credentials and settings. It needs no account and ends what it started.
 package main
 
 import (
@@ -45,8 +45,8 @@ type demo struct {
 // stack is the stack that the demo deploys, and whose catalogue it applies.
 const stack = "sandbox"
 
-// groups are the consumers' groups: two of Pulumi.sandbox.yaml.
-var groups = []string{"team-quant", "team-research"}
+// consumers are the clients of Pulumi.sandbox.yaml that the demo runs. Their groups have the same names.
+var consumers = []string{"quant", "archive"}
 
 // run runs the demo from deployment to the request that IAM refuses.
 func (d *demo) run(lasts time.Duration) error {
@@ -74,14 +74,14 @@ func (d *demo) run(lasts time.Duration) error {
 		return err
 	}
 	d.say("Create the topics of topics/" + stack + ".yaml, as an operator")
-	operator, err := d.client("operator", "operator")
+	operator, err := d.settings("--role", "operator")
 	if err != nil {
 		return err
 	}
 	if err := d.show(operator, "mskctl", "topics", "apply", stack); err != nil {
 		return err
 	}
-	d.say("Start a collector and two consumers, each with its own credentials")
+	d.say("Start a collector and two consumers, each with its own role")
 	clients, err := d.clients(url)
 	if err != nil {
 		return err
@@ -95,9 +95,9 @@ func (d *demo) run(lasts time.Duration) error {
 	return d.refused(kafka)
 }
 
-// client returns the settings of a role's client, and credentials for it, as environment.
-func (d *demo) client(role, name string) ([]string, error) {
-	settings, err := d.output("sandbox", "mskctl", "client-env", stack, "--local", "--role", role)
+// settings returns the settings of a role or a client, as option says, and credentials for it, as environment.
+func (d *demo) settings(option, name string) ([]string, error) {
+	settings, err := d.output("sandbox", "mskctl", "client-env", stack, "--local", option, name)
 	if err != nil {
 		return nil, err
 	}
@@ -110,31 +110,27 @@ func (d *demo) client(role, name string) ([]string, error) {
 
 // clients starts the collector and the consumers.
 func (d *demo) clients(url string) ([]*process, error) {
-	settings, err := d.client("collector", "collector")
+	settings, err := d.settings("--role", "collector")
 	if err != nil {
 		return nil, err
 	}
 	// Heartbeats would need CloudWatch.
 	settings = append(settings, "MSK_LOG_GROUP=", "MSK_CLUSTER_NAME=")
 	symbols := "@" + filepath.Join(d.root, "topics", "symbols", "spot.txt")
-	collector, err := d.start("collector", settings, "collector", "produce", "-url", url, "-create=false",
-		"-symbols", symbols, "-listen", "127.0.0.1:9464")
+	collector, err := d.startOps("collector", settings, "produce", "-url", url, "-create=false", "-symbols", symbols)
 	if err != nil {
 		return nil, err
 	}
-	collector.ops = "127.0.0.1:9464"
 	all := []*process{collector}
-	for i, group := range groups {
-		settings, err := d.client("consumer", "consumer")
+	for _, name := range consumers {
+		settings, err := d.settings("--client", name)
 		if err != nil {
 			return nil, err
 		}
-		listen := fmt.Sprintf("127.0.0.1:%d", 9465+i)
-		consumer, err := d.start(group, settings, "collector", "consume", "-group", group, "-listen", listen)
+		consumer, err := d.startOps(name, settings, "consume")
 		if err != nil {
 			return nil, err
 		}
-		consumer.ops = listen
 		all = append(all, consumer)
 	}
 	return all, nil
@@ -154,7 +150,7 @@ func (d *demo) decode(consumer *process) error {
 // refused has a consumer try to write, which its policy doesn't grant.
 func (d *demo) refused(kafka *process) error {
 	d.say("A consumer tries to write, and IAM refuses")
-	settings, err := d.client("consumer", "consumer")
+	settings, err := d.settings("--client", consumers[0])
 	if err != nil {
 		return err
 	}

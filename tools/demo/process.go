@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +80,23 @@ func (d *demo) start(name string, settings []string, program string, args ...str
 	}()
 	d.running = append(d.running, p)
 	return p, nil
+}
+
+// startOps starts a collector that serves its metrics on a free port.
+func (d *demo) startOps(name string, settings []string, args ...string) (*process, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return nil, err
+	}
+	p, err := d.start(name, settings, "collector", append(args, "-listen", address)...)
+	if err == nil {
+		p.ops = address
+	}
+	return p, err
 }
 
 // stopIn is how long a program may take to end after SIGTERM.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func (d *demo) watch(operator []string, clients []*process, lasts time.Duration)
 	}
 	defer admin.Close()
 	fmt.Printf("\n%6s%14s", "second", "produced/s")
-	for _, g := range groups {
+	for _, g := range consumers {
 		fmt.Printf("%20s%10s", g+"/s", "lag")
 	}
 	fmt.Println()
@@ -46,7 +47,8 @@ func (d *demo) watch(operator []string, clients []*process, lasts time.Duration)
 			return errors.New("interrupted")
 		case <-tick.C:
 		}
-		lags, _ := admin.Lag(d.ctx, groups...) // a group whose lag can't be told has none in its column
+		// Lag sorts its arguments in place. A group whose lag can't be told has none in its column.
+		lags, _ := admin.Lag(d.ctx, slices.Clone(consumers)...)
 		row := fmt.Sprintf("%6d", second)
 		for i, c := range clients {
 			now, err := c.metric(d.ctx, names[i])
@@ -60,7 +62,7 @@ func (d *demo) watch(operator []string, clients []*process, lasts time.Duration)
 			row += fmt.Sprintf("%*.0f", width, now-before[i])
 			before[i] = now
 			if i > 0 {
-				row += lagOf(lags, groups[i-1])
+				row += lagOf(lags, consumers[i-1])
 			}
 		}
 		fmt.Println(row)

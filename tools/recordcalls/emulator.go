@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,6 +60,16 @@ func makeKey() (string, error) {
 	return made.KeyMetadata.Arn, err
 }
 
+const readObjects = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`
+
+// makePolicy makes a policy of the account and returns its ARN.
+func makePolicy(name string) (string, error) {
+	_, err := query("iam", url.Values{
+		"Action": {"CreatePolicy"}, "Version": {"2010-05-08"}, "PolicyName": {name}, "PolicyDocument": {readObjects},
+	})
+	return "arn:aws:iam::123456789012:policy/" + name, err
+}
+
 func makeGroups(vpc string, names ...string) ([]string, error) {
 	var ids []string
 	for _, name := range names {
@@ -72,6 +83,54 @@ func makeGroups(vpc string, names ...string) ([]string, error) {
 		ids = append(ids, groupID.FindString(answer))
 	}
 	return ids, nil
+}
+
+// groupRule is a rule of a security group.
+type groupRule struct {
+	ID    string `xml:"securityGroupRuleId"`
+	Group string `xml:"groupId"`
+	CIDR  string `xml:"cidrIpv4"`
+}
+
+// findRule returns the rule for the address block.
+func findRule(cidr string) (groupRule, error) {
+	answer, err := query("ec2", url.Values{"Action": {"DescribeSecurityGroupRules"}, "Version": {"2016-11-15"}})
+	if err != nil {
+		return groupRule{}, err
+	}
+	var list struct {
+		Rules []groupRule `xml:"securityGroupRuleSet>item"`
+	}
+	if err := xml.Unmarshal([]byte(answer), &list); err != nil {
+		return groupRule{}, err
+	}
+	for _, rule := range list.Rules {
+		if rule.CIDR == cidr {
+			return rule, nil
+		}
+	}
+	return groupRule{}, fmt.Errorf("no rule for %s in %s", cidr, answer)
+}
+
+// deletePolicy deletes the policy of the only cluster, which can't be put again over one that exists.
+func deletePolicy() error {
+	answer, err := call(http.MethodGet, "/api/v2/clusters", "kafka", "", "", "")
+	if err != nil {
+		return err
+	}
+	var list struct {
+		Clusters []struct {
+			ARN string `json:"clusterArn"`
+		} `json:"clusterInfoList"`
+	}
+	if err := json.Unmarshal([]byte(answer), &list); err != nil {
+		return err
+	}
+	if len(list.Clusters) != 1 {
+		return fmt.Errorf("not one cluster in %s", answer)
+	}
+	_, err = call(http.MethodDelete, "/v1/clusters/"+url.PathEscape(list.Clusters[0].ARN)+"/policy", "kafka", "", "", "")
+	return err
 }
 
 func decodeYAML(doc []byte) (map[string]any, error) {

@@ -4,11 +4,12 @@
 //
 // It needs an AWS emulator that appends each call that it answers to a file, as a line of JSON with the fields service,
 // action, path and params; the code of the real AWS provider in front of it, attached by PULUMI_DEBUG_PROVIDERS; and
-// AWS_ENDPOINT_URL and credentials that lead to the emulator. Seed two VPCs with two subnets each, in different zones:
+// AWS_ENDPOINT_URL and credentials that lead to the emulator. Seed three VPCs with two subnets each, in different
+// zones:
 //
-//	make tools && go build -o bin/msk-serverless .
-//	go run ./tools/recordcalls -raw FILE \
-//	  -network vpc-…,subnet-…,subnet-… -other vpc-…,subnet-…,subnet-… >bootstrap/testdata/calls.jsonl
+//	make tools && go build -o bin/msk-serverless . && go build -o bin/mskctl ./mskctl
+//	go run ./tools/recordcalls -raw FILE -network vpc-…,subnet-…,subnet-… \
+//	  -other vpc-…,subnet-…,subnet-… -further vpc-…,subnet-…,subnet-… >bootstrap/testdata/calls.jsonl
 package main
 
 import (
@@ -31,8 +32,11 @@ func main() {
 	raw := flag.String("raw", "", "file to which the emulator appends calls")
 	network := flag.String("network", "", "VPC and two subnets, separated by commas")
 	other := flag.String("other", "", "VPC and subnets to move to")
+	further := flag.String("further", "", "VPC and subnets that the brokers are in besides")
 	flag.Parse()
-	if err := record(*raw, strings.Split(*network, ","), strings.Split(*other, ",")); err != nil {
+	if err := record(*raw, given{
+		network: strings.Split(*network, ","), other: strings.Split(*other, ","), further: strings.Split(*further, ","),
+	}); err != nil {
 		fmt.Fprintln(os.Stderr, "recordcalls:", err)
 		os.Exit(1)
 	}
@@ -43,43 +47,52 @@ type recorder struct {
 	dir, raw string
 	env      []string
 	settings map[string]string
-	names    names
+	recording
 }
 
-func record(raw string, network, other []string) error {
-	if len(network) < 3 || len(other) < 3 {
-		return fmt.Errorf("-network and -other: list a VPC and its subnets")
+func record(raw string, g given) error {
+	for _, vpc := range [][]string{g.network, g.other, g.further} {
+		if len(vpc) < 3 {
+			return fmt.Errorf("-network, -other and -further: list a VPC and its subnets")
+		}
 	}
 	r, err := newRecorder(raw)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(r.dir)
-	key, err := makeKey()
-	if err != nil {
+	if err := g.make(); err != nil {
 		return err
 	}
-	groups, err := makeGroups(network[0], "client-a", "client-b")
-	if err != nil {
+	r.set(g.everything())
+	if err := r.step(step{phase: "init", command: []string{
+		"pulumi", "stack", "init", "prod", "--non-interactive",
+		"--secrets-provider=awskms:///" + g.key + "?region=ap-south-1",
+	}}); err != nil {
 		return err
 	}
-	r.set(everything(network, groups, key))
-	if err := r.step("init", "stack", "init", "prod",
-		"--secrets-provider=awskms:///"+key+"?region=ap-south-1"); err != nil {
-		return err
-	}
-	for _, step := range steps(other, groups, key) {
-		r.set(step.set)
-		if step.byHand != nil {
-			if err := step.byHand(); err != nil {
-				return err
-			}
-		}
-		if err := r.step(step.phase, step.command...); err != nil {
+	for _, step := range g.steps() {
+		if err := r.step(step); err != nil {
 			return fmt.Errorf("%s: %w", step.phase, err)
 		}
 	}
 	return nil
+}
+
+// make makes what the stack refers to.
+func (g *given) make() error {
+	var err error
+	if g.key, err = makeKey(); err != nil {
+		return err
+	}
+	if g.archive, err = makePolicy("archive"); err != nil {
+		return err
+	}
+	if g.groups, err = makeGroups(g.network[0], "client-a", "client-b"); err != nil {
+		return err
+	}
+	g.furtherGroups, err = makeGroups(g.further[0], "client-c", "client-d")
+	return err
 }
 
 // newRecorder prepares a project folder that runs bin/msk-serverless, and a bucket for its state.
@@ -106,30 +119,44 @@ func newRecorder(raw string) (*recorder, error) {
 	if err := makeBucket("state"); err != nil {
 		return nil, err
 	}
+	path := filepath.Join(root, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+	if err := os.Setenv("PATH", path); err != nil {
+		return nil, err
+	}
 	env := append(
 		os.Environ(),
 		"PULUMI_BACKEND_URL=s3://state?region=ap-south-1",
 		"PULUMI_HOME="+filepath.Join(dir, "home"),
-		"PATH="+filepath.Join(root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
 	)
-	return &recorder{dir: dir, raw: raw, env: env, settings: configtest.Valid(), names: names{}}, nil
+	return &recorder{
+		dir: dir, raw: raw, env: env, settings: configtest.Valid(),
+		recording: recording{names: map[string]string{}, seen: map[string]bool{}},
+	}, nil
 }
 
 func (r *recorder) set(changes map[string]string) { configtest.Change(r.settings, changes) }
 
-// step runs the CLI with the settings, and writes the calls that it made.
-func (r *recorder) step(phase string, command ...string) error {
+// step changes the settings, runs the command, and writes the calls that it made.
+func (r *recorder) step(s step) error {
+	r.set(s.set)
 	if err := r.writeSettings(); err != nil {
 		return err
+	}
+	if s.byHand != nil {
+		if err := s.byHand(); err != nil {
+			return err
+		}
 	}
 	before, err := os.Stat(r.raw)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("pulumi", append(command, "--non-interactive", "--color=never")...)
+	fmt.Fprintln(os.Stderr, s.phase+":", strings.Join(s.command, " "))
+	cmd := exec.Command(s.command[0], s.command[1:]...)
 	cmd.Dir, cmd.Env = r.dir, r.env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("pulumi %s: %w\n%s", strings.Join(command, " "), err, out)
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != s.exit {
+		return fmt.Errorf("%s: exit code %d, %v\n%s", strings.Join(s.command, " "), code, err, out)
 	}
 	file, err := os.Open(r.raw)
 	if err != nil {
@@ -139,7 +166,7 @@ func (r *recorder) step(phase string, command ...string) error {
 	if _, err := file.Seek(before.Size(), io.SeekStart); err != nil {
 		return err
 	}
-	return r.names.write(os.Stdout, file, phase)
+	return r.write(os.Stdout, file, s.phase)
 }
 
 // writeSettings writes the stack's file, and keeps the lines that the CLI added.

@@ -19,17 +19,20 @@ type line struct {
 
 // kept are the parameters on which IAM's decision depends: names, and tags.
 var kept = regexp.MustCompile(`^(AlarmNames?(\..*)?|alarmNames?|ClientSecurityGroup.*|DashboardNames?(\..*)?|GroupId|` +
-	`InstanceProfileName|KeyId|Path|PermissionsBoundary|PolicyArn|PolicyName|ResourceARN|ResourceId\.\d+|RoleName|` +
-	`Tag(Keys|s|Specification)?(\..*)?|VpcId|clusterName|logGroupName|resourceArn|tagKeys|tags)$`)
+	`InstanceProfileName|KeyId|Name|Path|PermissionsBoundary|PolicyArn|PolicyName|ResourceARN|ResourceId\.\d+|` +
+	`RoleName|Rule|Tag(Keys|s|Specification)?(\..*)?|VpcId|clusterName|logGroupName|resourceArn|tagKeys|tags)$`)
 
-// names stand for what differs from one recording to the next.
-type names map[string]string
+// recording is what was written so far.
+type recording struct {
+	names map[string]string // for what differs from one recording to the next
+	seen  map[string]bool
+}
 
 var volatile = regexp.MustCompile(`\b(sgr?-[0-9a-f]{8,17}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b|\d{13,}`)
 
-// write writes the calls, each once, without what differs from one recording to the next.
-func (n names) write(w io.Writer, raw io.Reader, phase string) error {
-	seen := map[string]bool{}
+// write writes the calls without what differs from one recording to the next: each once for previews, and once for
+// what deploys. It leaves out those of the phase init, which is by hand.
+func (r recording) write(w io.Writer, raw io.Reader, phase string) error {
 	for d := json.NewDecoder(raw); ; {
 		var c line
 		err := d.Decode(&c)
@@ -39,41 +42,55 @@ func (n names) write(w io.Writer, raw io.Reader, phase string) error {
 		if err != nil {
 			return err
 		}
-		c.Phase = phase
 		for key := range c.Params {
 			if !kept.MatchString(key) {
 				delete(c.Params, key)
 			}
 		}
-		if c.Path == "/" {
+		if c.Path == "/" || strings.HasPrefix(c.Path, "/service/") { // the action says as much
 			c.Path = ""
 		}
-		doc, err := json.Marshal(c)
+		before, err := r.text(c)
 		if err != nil {
 			return err
 		}
-		text := volatile.ReplaceAllStringFunc(string(doc), n.stable)
-		if !seen[text] {
-			seen[text] = true
-			if _, err := fmt.Fprintln(w, text); err != nil {
-				return err
-			}
+		key := fmt.Sprint(phase == "preview", before)
+		if r.seen[key] || phase == "init" {
+			continue
+		}
+		r.seen[key] = true
+		c.Phase = phase
+		text, err := r.text(c)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
+			return err
 		}
 	}
 }
 
+// text returns the call as JSON with stable names.
+func (r recording) text(c line) (string, error) {
+	doc, err := json.Marshal(c)
+	if c.Service == "s3" { // each lock, backup and version of the state has a name of its own
+		return volatile.ReplaceAllString(string(doc), "0"), err
+	}
+	return volatile.ReplaceAllStringFunc(string(doc), r.stable), err
+}
+
 // stable returns a name of the same form that counts.
-func (n names) stable(id string) string {
-	if name, ok := n[id]; ok {
+func (r recording) stable(id string) string {
+	if name, ok := r.names[id]; ok {
 		return name
 	}
-	number := len(n) + 1
+	number := len(r.names) + 1
 	prefix, _, _ := strings.Cut(id, "-")
 	switch prefix {
 	case "sg", "sgr":
-		n[id] = fmt.Sprintf("%s-%017d", prefix, number)
+		r.names[id] = fmt.Sprintf("%s-%017d", prefix, number)
 	default:
-		n[id] = fmt.Sprintf("00000000-0000-0000-0000-%012d", number)
+		r.names[id] = fmt.Sprintf("00000000-0000-0000-0000-%012d", number)
 	}
-	return n[id]
+	return r.names[id]
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ func run() error {
 	if _, err := r.goTool(progress, "test", "-v", "-count=1", "-timeout", "3h", "./..."); err != nil {
 		return err
 	}
+	if err := r.collector(rows); err != nil {
+		return err
+	}
 	if _, err := r.goTool(regexp.MustCompile(`of`), "run", "./tools/mutants"); err != nil {
 		return err
 	}
@@ -65,12 +69,61 @@ func run() error {
 		if len(tried) == 0 {
 			return errors.New("the fuzzer didn't say how much it tried")
 		}
-		row := fmt.Sprintf("| %s | %s |\n", f.row, tried[len(tried)-1][1])
-		if err := os.WriteFile(filepath.Join(rows, f.target), []byte(row), 0o644); err != nil {
+		if err := writeRow(rows, f.target, f.row, tried[len(tried)-1][1]); err != nil {
 			return err
 		}
 	}
 	return writeTable(rows, "docs/evidence.md")
+}
+
+// collector runs the example collector's tests and benchmarks, which are a module of their own.
+func (r runner) collector(rows string) error {
+	const module = "examples/collector"
+	out, err := r.goTool(regexp.MustCompile(`^(ok|FAIL)\s`), "-C", module, "test", "-v", "-count=1", "./...")
+	if err != nil {
+		return err
+	}
+	for test, what := range map[string]string{
+		"TestProduceSurvives": "faults of Kafka that the example collector survives, with each record once and in order",
+		"TestConsumeSurvives": "faults of Kafka that the example consumer survives, with each record at least once",
+		"TestExchangeMisbehaves": "ways in which an exchange misbehaves, after which the example collector has counted " +
+			"exactly what is missing",
+	} {
+		begun := strings.Count(out, "=== RUN   "+test+"/")
+		passed := strings.Count(out, "--- PASS: "+test+"/")
+		if err := writeRow(rows, "collector-"+test, what, fmt.Sprintf("%d of %d", passed, begun)); err != nil {
+			return err
+		}
+	}
+	out, err = r.goTool(regexp.MustCompile(`^Benchmark`), "-C", module, "test", "-run", "^$", "-bench", ".",
+		"-benchtime", "3s", ".")
+	if err != nil {
+		return err
+	}
+	value := func(benchmark, unit string) float64 {
+		found := regexp.MustCompile(`(?m)^Benchmark` + benchmark + `\S*\s.*?([\d.]+) ` + unit).FindStringSubmatch(out)
+		if found == nil {
+			err = fmt.Errorf("the benchmark %s printed no %s", benchmark, unit)
+			return 0
+		}
+		v, _ := strconv.ParseFloat(found[1], 64) // it matched digits
+		return v
+	}
+	ratio := value("Produce/collector", "records/s") / value("Produce/bare", "records/s")
+	memory := value("Instruments", "MB")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		writeRow(rows, "collector-throughput", "records a second of the example collector, compared with a bare loop around "+
+			"the same client", fmt.Sprintf("%.2f", ratio)),
+		writeRow(rows, "collector-memory", "memory of an example collector of 1,000 instruments, trades and order books",
+			fmt.Sprintf("%.0f MB", memory)))
+}
+
+// writeRow writes a row of the table into a file in the folder rows.
+func writeRow(rows, file, what, value string) error {
+	return os.WriteFile(filepath.Join(rows, file), []byte("| "+what+" | "+value+" |\n"), 0o644)
 }
 
 // runner runs Go's tool with a log.
