@@ -282,7 +282,7 @@ func changesOf(groups []string) []change {
 			set:  clients(alpha, `"tasks":{"writes":["exchg.tasks."],"runsOn":{"ecs":true,"mskConnect":true}}`),
 			steps: slices.Concat(steps("update", "iam/role client-tasks",
 				"iam/rolePolicyAttachmentsExclusive client-tasks"), steps("create", "iam/policy msk-connect",
-				"iam/rolePolicyAttachment client-tasks-control-plane", "iam/rolePolicyAttachment client-tasks-connect")),
+				"iam/rolePolicyAttachment client-tasks-msk-connect")),
 		},
 		{
 			what: "`clients`: one runs on Lambda, too",
