@@ -35,3 +35,16 @@ func newProject(t *testing.T, config map[string]string, attach string) *stack {
 	t.Helper()
 	return &stack{stacktest.NewProject(t, config, attach)}
 }
+
+// part returns as much of a table as `make test` has time for, every nth row, or all of it for `make reliability` and
+// with a provider that was attached to try the whole table on.
+func part[T any](rows []T, n int) []T {
+	if stacktest.Thorough() || attached() {
+		return rows
+	}
+	var some []T
+	for i := 0; i < len(rows); i += n {
+		some = append(some, rows[i])
+	}
+	return some
+}

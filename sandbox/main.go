@@ -2,8 +2,8 @@
 // with an embedded AWS in place of the real one, and a state backend in a folder. Nothing leaves the machine.
 //
 // The sandbox is in .sandbox/aws.json beside Pulumi.yaml, Pulumi's state in .sandbox/state; delete the folder to start
-// afresh. SANDBOX_VPCS='vpc-…:subnet-…,subnet-…;vpc-…:…' adds VPCs, and SANDBOX_LATENCY=50ms makes every call take that
-// long.
+// afresh. SANDBOX_VPCS='vpc-…:subnet-…,subnet-…;vpc-…:…' adds VPCs, and SANDBOX_LATENCY=50ms makes every call take
+// that long.
 package main
 
 import (
