@@ -120,6 +120,7 @@ func TestApplyCanBeKilledAtAnyPoint(t *testing.T) {
 					timer.Stop()
 					cancel()
 				}
+				synctest.Wait() // until the cluster has answered what the last run that was killed had sent
 				f.before = nil
 				before := len(f.refusals)
 				require.NoError(t, apply(t, f, c))
