@@ -136,12 +136,12 @@ func (d *demo) clients(url string) ([]*process, error) {
 	return all, nil
 }
 
-// decode prints the last record that a consumer has processed.
+// decode prints the last trade that a consumer has processed.
 func (d *demo) decode(consumer *process) error {
 	d.say("One record, as " + consumer.name + " decoded it")
-	last := consumer.last()
+	last := consumer.out.find(`"e":"trade"`)
 	if last == "" {
-		return fmt.Errorf("%s has processed nothing:\n%s", consumer.name, consumer.errors())
+		return fmt.Errorf("%s has processed no trade:\n%s", consumer.name, consumer.errors())
 	}
 	fmt.Println("  " + last)
 	return nil

@@ -140,9 +140,6 @@ func (p *process) await(t *tail, s string) (string, error) {
 	return "", fmt.Errorf("%s didn't print %q within 30 seconds: %s", p.name, s, p.errors())
 }
 
-// last returns the last line that a process has printed.
-func (p *process) last() string { return p.out.find("") }
-
 // errors returns the last lines of standard error.
 func (p *process) errors() string { return p.err.String() }
 
