@@ -53,7 +53,7 @@ fuzz: ## give the configuration a minute of random input
 	go test -run '^$$' -fuzz FuzzConfig -fuzztime 1m ./internal/config
 
 bench: tools ## measure how fast it is, for docs/evidence.md (Linux)
-	BENCH_PAGE=docs/evidence.md go test -run '^$$' -bench Warm -benchtime 9x -timeout 2h ./bench
+	BENCH_PAGE=docs/evidence.md go test -run '^$$' -bench Warm -benchtime 5x -timeout 2h ./bench
 
 bench-cold: tools ## measure a fresh clone with empty caches, and the tests: half an hour (Linux)
 	BENCH_PAGE=docs/evidence.md go test -run '^$$' -bench Cold -benchtime 1x -timeout 2h ./bench
