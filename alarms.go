@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"msk-serverless/internal/config"
 )
@@ -218,15 +217,4 @@ func feedAlarm(cfg config.Config, feed string, minutes int) alarm {
 	a.description = fmt.Sprintf("The feed %s of %s delivered nothing for %d minutes. First check its collector, and "+
 		`the exchange. Runbook: docs/operations.md, "Alarm: feed".`, feed, cfg.ClusterName, minutes)
 	return a
-}
-
-// topicEventNames returns the Kafka actions that the alarm topic is told of.
-func topicEventNames(cfg config.Config) []string {
-	switch {
-	case cfg.AlarmTopicARN == "" || cfg.TopicEvents == config.NoTopicEvents:
-		return nil
-	case cfg.TopicEvents == config.AllTopicEvents:
-		return strings.Fields("DeleteTopic CreateTopic AlterTopic AlterTopicDynamicConfiguration")
-	}
-	return []string{"DeleteTopic"}
 }

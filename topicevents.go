@@ -54,6 +54,17 @@ func newTopicEvents(
 	return err
 }
 
+// topicEventNames returns the Kafka actions that the alarm topic is told of.
+func topicEventNames(cfg config.Config) []string {
+	switch {
+	case cfg.AlarmTopicARN == "" || cfg.TopicEvents == config.NoTopicEvents:
+		return nil
+	case cfg.TopicEvents == config.AllTopicEvents:
+		return strings.Fields("DeleteTopic CreateTopic AlterTopic AlterTopicDynamicConfiguration")
+	}
+	return []string{"DeleteTopic"}
+}
+
 // eventPattern is an EventBridge event pattern for API calls that CloudTrail recorded.
 type eventPattern struct {
 	Source     []string    `json:"source"`

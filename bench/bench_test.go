@@ -27,30 +27,26 @@ import (
 )
 
 func BenchmarkWarm(b *testing.B) {
-	for _, c := range []struct {
-		name, what string
-		args       []string
-		source     bool // the CLI builds the programs before each command
-		most       float64
-	}{
-		{"preview", "preview, prebuilt", preview, false, 1.10},
-		{"up", "`up` without a change, prebuilt", unchangedUp, false, 0},
-		{"previewBuildTarget", "preview, `buildTarget`", preview, true, 1.10},
-		{"upBuildTarget", "`up` without a change, `buildTarget`", unchangedUp, true, 0},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			program := deployed(b, newStack(b, nil))
-			plain := deployed(b, newPlain(b, count(b, program)))
-			if c.source {
-				fromSource(b, program, ".")
-				fromSource(b, plain, "bench/plain")
-			}
-			against(b, c.what, run(b, program, c.args), run(b, plain, c.args), c.most)
+	b.Run("sandbox", func(b *testing.B) {
+		program := deployed(b, newStack(b, nil))
+		plain := deployed(b, newPlain(b, count(b, program)))
+		commands := func(b *testing.B, how string) {
+			b.Run("preview", func(b *testing.B) {
+				against(b, "preview, "+how, run(b, program, preview), run(b, plain, preview), 1.10)
+			})
+			b.Run("up", func(b *testing.B) {
+				against(b, "`up` without a change, "+how, run(b, program, unchangedUp), run(b, plain, unchangedUp), 0)
+			})
+		}
+		b.Run("prebuilt", func(b *testing.B) { commands(b, "prebuilt") })
+		b.Run("buildTarget", func(b *testing.B) {
+			fromSource(b, program, ".")
+			fromSource(b, plain, "bench/plain")
+			commands(b, "`buildTarget`")
 		})
-	}
-	mixed := map[string]string{"clients": configtest.MixedClients(200)}
+	})
 	b.Run("preview200", func(b *testing.B) {
-		program := deployed(b, newStack(b, mixed))
+		program := deployed(b, newStack(b, map[string]string{"clients": configtest.MixedClients(200)}))
 		plain := deployed(b, newPlain(b, count(b, program)))
 		against(b, "preview, 200 clients of all kinds", run(b, program, preview), run(b, plain, preview), 1.5)
 	})
@@ -181,7 +177,7 @@ func oneMoreClient(b *testing.B) {
 	}
 	previewOf := func(b *testing.B, s *stacktest.Stack) func() *exec.Cmd { return run(b, deployed(b, s), preview) }
 	var more, less, plainMore, plainLess usage
-	b.Run("program", func(b *testing.B) { // each has a loop of its own
+	b.Run("program", func(b *testing.B) { // a benchmark can have one B.Loop
 		more, less, _ = compare(b, previewOf(b, newStack(b, clients(many))), previewOf(b, newStack(b, clients(few))))
 	})
 	b.Run("plain", func(b *testing.B) {
@@ -229,8 +225,11 @@ var rows = map[string]string{}
 
 // row adds a row to the table of a section. value is what has the target, most, unless that is 0.
 func row(b *testing.B, section, what, measured, compared string, value, most float64) {
-	unit := map[string]string{warm: "ratio", cold: "min"}[section]
-	b.ReportMetric(value, unit)
+	if section == cold {
+		b.ReportMetric(value, "min")
+	} else {
+		b.ReportMetric(value, "ratio")
+	}
 	target := ""
 	if most > 0 {
 		target = fmt.Sprintf("≤ %g: met", most)

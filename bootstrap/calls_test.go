@@ -159,7 +159,7 @@ func (c call) tagged(r iampolicy.Request) iampolicy.Request {
 	return r
 }
 
-// ec2 knows that a tag at creation is a CreateTags of its own.
+// ec2 adds ec2:CreateTags to a creation that sets tags: IAM decides it separately.
 func (c call) ec2() []iampolicy.Request {
 	action := "ec2:" + c.Action
 	own := []string{inVPC, ownVPC, resource, "prod"}
@@ -335,7 +335,7 @@ func (c call) monitoring(t *testing.T) []iampolicy.Request {
 	return requests
 }
 
-// s3 knows that the bucket is encrypted with the key, which the emulator's isn't.
+// s3 adds the use of the key, because the bucket is encrypted with it. The emulator's bucket isn't.
 func (c call) s3(t *testing.T, d cfn.Deployed) []iampolicy.Request {
 	t.Helper()
 	method, _, _ := strings.Cut(c.Action, " ")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -49,15 +48,8 @@ func handleWith(h handler) func(*program) { return func(p *program) { p.handle =
 // at least once.
 func TestConsumeSurvives(t *testing.T) {
 	t.Parallel()
-	refusal := func(err *kerr.Error, keys ...kmsg.Key) func(w *world) func() {
-		return func(w *world) func() {
-			group := slices.Contains(keys, kmsg.JoinGroup) // whose answers have one error for all
-			return w.Fault(kfake.Fault{Keys: keys, Err: err, Count: -1, TopLevel: group}).Remove
-		}
-	}
-	down := func(w *world) func() { w.setDown(true); return func() { w.setDown(false) } }
 	for name, c := range map[string]struct {
-		fault    func(w *world) (heal func())
+		fault    func(w *world, p *program) (heal func())
 		lasts    time.Duration
 		atStart  bool
 		progress bool
@@ -69,10 +61,10 @@ func TestConsumeSurvives(t *testing.T) {
 		"brokers refuse connections for an hour":  {fault: down, lasts: time.Hour},
 		"brokers refuse connections at the start": {fault: down, lasts: 90 * time.Second, atStart: true},
 		"authentication is denied": {
-			fault: func(w *world) func() { w.setDenied(true); return func() { w.setDenied(false) } }, lasts: 90 * time.Second,
+			fault: denied, lasts: 90 * time.Second,
 		},
 		"there are no credentials": {
-			fault: func(w *world) func() { return noCredentials(w, nil) }, lasts: 90 * time.Second,
+			fault: noCredentials, lasts: 90 * time.Second,
 		},
 		"reading is not authorized": {
 			fault: refusal(kerr.TopicAuthorizationFailed, kmsg.Fetch), lasts: 90 * time.Second,
@@ -107,11 +99,11 @@ func TestConsumeSurvives(t *testing.T) {
 			fault: refusal(kerr.UnknownServerError, kmsg.Fetch), lasts: 90 * time.Second,
 		},
 		"connections are cut every 300 ms": {
-			fault: func(w *world) func() { return cutting(300*time.Millisecond)(w, nil) },
+			fault: cutting(300 * time.Millisecond),
 			lasts: 30 * time.Second, progress: true,
 		},
 		"brokers restart one after another, four times": {
-			fault: func(w *world) func() { return rolling(w, nil) }, lasts: 80 * time.Second, progress: true,
+			fault: rolling, lasts: 80 * time.Second, progress: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,12 +114,12 @@ func TestConsumeSurvives(t *testing.T) {
 				var s seen
 				heal := func() {}
 				if c.atStart {
-					heal = c.fault(w)
+					heal = c.fault(w, nil)
 				}
 				p := w.start([]string{"consume"}, handleWith(s.handle))
 				if !c.atStart {
 					time.Sleep(20 * time.Second)
-					heal = c.fault(w)
+					heal = c.fault(w, nil)
 				}
 				time.Sleep(c.lasts)
 				p.running(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,16 +75,6 @@ func (w *world) missing(topic, stream string) (missing int64) {
 // and must be unhealthy while there is no progress.
 func TestProduceSurvives(t *testing.T) {
 	t.Parallel()
-	refusal := func(err *kerr.Error, keys ...kmsg.Key) func(w *world, p *program) func() {
-		return func(w *world, _ *program) func() {
-			return w.Fault(kfake.Fault{Keys: keys, Err: err, Count: -1}).Remove
-		}
-	}
-	down := func(w *world, _ *program) func() { w.setDown(true); return func() { w.setDown(false) } }
-	denied := func(w *world, _ *program) func() {
-		w.setDenied(true)
-		return func() { w.setDenied(false) }
-	}
 	for name, c := range map[string]struct {
 		fault    func(w *world, p *program) (heal func())
 		lasts    time.Duration
@@ -201,6 +192,26 @@ func cutting(interval time.Duration) func(w *world, p *program) func() {
 		}()
 		return cancel
 	}
+}
+
+// refusal has the brokers answer requests of these kinds with the error.
+func refusal(err *kerr.Error, keys ...kmsg.Key) func(*world, *program) func() {
+	return func(w *world, _ *program) func() {
+		group := slices.Contains(keys, kmsg.JoinGroup) // whose answers have one error for all
+		return w.Fault(kfake.Fault{Keys: keys, Err: err, Count: -1, TopLevel: group}).Remove
+	}
+}
+
+// down has the brokers refuse connections.
+func down(w *world, _ *program) func() {
+	w.setDown(true)
+	return func() { w.setDown(false) }
+}
+
+// denied has the brokers refuse to authenticate.
+func denied(w *world, _ *program) func() {
+	w.setDenied(true)
+	return func() { w.setDenied(false) }
 }
 
 // rolling takes each broker away for 5 seconds in turn.

@@ -131,14 +131,7 @@ const Salt = "v1:tdXVV6w6U2M=:v1:WpIYf7N69QcwnQ+m:DkfqA/uNymbKOw3sK+ItZtWp1n/NoQ
 // WriteConfig writes Config into the stack's file.
 func (s *Stack) WriteConfig(t testing.TB) {
 	t.Helper()
-	config := map[string]any{"pulumi:disable-default-providers": []string{"*"}}
-	for key, value := range s.Config {
-		config[key] = value
-		if strings.HasPrefix(key, project.Name) && json.Valid([]byte(value)) {
-			config[key] = json.RawMessage(value)
-		}
-	}
-	doc, err := json.Marshal(map[string]any{"encryptionsalt": Salt, "config": config})
+	doc, err := json.Marshal(map[string]any{"encryptionsalt": Salt, "config": configtest.Section(s.Config)})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "Pulumi."+Name+".yaml"), doc, 0o644))
 }

@@ -18,7 +18,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -178,14 +177,7 @@ func (r *recorder) writeSettings() error {
 			return err
 		}
 	}
-	values := map[string]any{"pulumi:disable-default-providers": []string{"*"}}
-	for key, value := range maps.All(r.settings) {
-		values[key] = value
-		if strings.HasPrefix(key, project.Name) && json.Valid([]byte(value)) {
-			values[key] = json.RawMessage(value)
-		}
-	}
-	stack["config"] = values
+	stack["config"] = configtest.Section(r.settings)
 	doc, err := json.Marshal(stack)
 	if err != nil {
 		return err

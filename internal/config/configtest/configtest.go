@@ -61,6 +61,18 @@ func ListOf(n int, format string) string {
 	return compact.JSON(items)
 }
 
+// Section returns settings, by full key, as the section config of a stack's file, without default providers.
+func Section(settings map[string]string) map[string]any {
+	section := map[string]any{"pulumi:disable-default-providers": []string{"*"}}
+	for key, value := range settings {
+		section[key] = value
+		if strings.HasPrefix(key, project.Name) && json.Valid([]byte(value)) {
+			section[key] = json.RawMessage(value)
+		}
+	}
+	return section
+}
+
 // TagsOf returns a JSON map of n tags.
 func TagsOf(n int) string {
 	tags := map[string]string{}
