@@ -47,7 +47,7 @@ func (im image) stack(t *testing.T) *stack {
 	t.Helper()
 	cloud := aws.New()
 	cloud.Edit(func(world *aws.State) { require.NoError(t, json.Unmarshal(im.world, world)) })
-	s := &stack{stacktest.Attach(t, im.config, cloud)}
+	s := quick(stacktest.Attach(t, im.config, cloud))
 	require.NoError(t, os.MkdirAll(filepath.Dir(s.checkpoint()), 0o755))
 	require.NoError(
 		t,

@@ -46,6 +46,7 @@ func (s *stack) beginUp(t *testing.T, wait func() time.Duration) running {
 	log, err := os.Create(up.log)
 	require.NoError(t, err)
 	up.Stdout, up.Stderr = log, log
+	up.Env = append(up.Environ(), "PULUMI_SKIP_CHECKPOINTS=false") // the state is read while this runs
 	// End whatever a killed CLI leaves running.
 	up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, up.Start())

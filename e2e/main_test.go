@@ -27,14 +27,25 @@ type stack struct{ *stacktest.Stack }
 // newStack returns a stack with the configuration, not yet deployed, in a new sandbox.
 func newStack(t *testing.T, config map[string]string, opts ...aws.Option) *stack {
 	t.Helper()
-	return &stack{stacktest.New(t, config, opts...)}
+	return quick(stacktest.New(t, config, opts...))
 }
 
 // newProject returns a project folder for the configuration, without a stack, on the provider at attach.
 func newProject(t *testing.T, config map[string]string, attach string) *stack {
 	t.Helper()
-	return &stack{stacktest.NewProject(t, config, attach)}
+	return quick(stacktest.NewProject(t, config, attach))
 }
+
+// quick returns the stack with Pulumi writing the state at a command's end alone, and not after each step, which halves
+// the time of a deployment. The end is the same unless the CLI is killed. `make reliability` writes it after each step.
+func quick(s *stacktest.Stack) *stack {
+	if !stacktest.Thorough() {
+		s.Env = append(s.Env, writeStateOnce...)
+	}
+	return &stack{s}
+}
+
+var writeStateOnce = []string{"PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true"}
 
 // part returns as much of a table as `make test` has time for, every nth row, or all of it for `make reliability` and
 // with a provider that was attached to try the whole table on.

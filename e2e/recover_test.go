@@ -191,7 +191,7 @@ func TestRecoverALostState(t *testing.T) {
 	deployed := newStack(t, configtest.With(nil))
 	deployed.Up(t)
 	was := deployed.AWS.Snapshot()
-	s := &stack{stacktest.Attach(t, deployed.Config, deployed.AWS)}
+	s := quick(stacktest.Attach(t, deployed.Config, deployed.AWS))
 	s.OK(t, "stack", "init")
 	out, code := s.recovers(t, "--yes")
 	require.Zero(t, code, out)

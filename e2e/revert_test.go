@@ -174,7 +174,7 @@ func TestSecondThoughts(t *testing.T) {
 func (c revertCase) fail(t *testing.T) (failed image, lost []aws.Call, changed bool) {
 	t.Helper()
 	s := c.deployment.start(t)
-	s.writeStateOnce()
+	s.Env = append(s.Env, writeStateOnce...)
 	ledger, world := s.ledger(t), s.AWS.Snapshot()
 	s.AWS.Fail(c.fault)
 	out := s.Fails(t, c.deployment.args...)
@@ -192,7 +192,7 @@ func (o outcome) follows(t *testing.T, c revertCase, s *stack, lost []aws.Call) 
 	_, kept := s.AWS.Snapshot().Clusters[c.cluster]
 	s.Config = maps.Clone(o.config)
 	s.WriteConfig(t)
-	s.writeStateOnce()
+	s.Env = append(s.Env, writeStateOnce...)
 	up := []string{"up", "--refresh", "--yes", "--skip-preview"}
 	named := 0
 	if out, err := s.Pulumi(t, up...); err != nil {
@@ -246,12 +246,6 @@ func isInTheWay(lost aws.Call, out string) bool {
 		}
 	}
 	return false
-}
-
-// writeStateOnce lets Pulumi write the state at the end alone, and not after each step: that halves the time, and the
-// end is the same unless the CLI is killed.
-func (s *stack) writeStateOnce() {
-	s.Env = append(s.Env, "PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true")
 }
 
 // namesLeftOver checks that recover names exactly what is left over, deletes that, and returns how many objects it

@@ -86,7 +86,7 @@ func TestCopiedStack(t *testing.T) {
 			first := newStack(t, withAlarms(nil), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
 			first.Up(t)
 			was := first.world(t)
-			second := &stack{stacktest.Attach(t, withAlarms(set), first.AWS)}
+			second := quick(stacktest.Attach(t, withAlarms(set), first.AWS))
 			second.OK(t, "stack", "init")
 			second.Set(t, map[string]string{"protect": "false"})
 			assert.Contains(t, second.Fails(t, "up", "--yes", "--skip-preview"), "ConflictException")

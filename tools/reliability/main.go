@@ -51,17 +51,8 @@ func run() error {
 		{"FuzzConfig", "./internal/config", "fuzzed configurations, each refused or within the rules"},
 		{"FuzzPolicies", ".", "fuzzed configurations whose policies, if any, keep to IAM's limits and the configured names"},
 	} {
-		out, err := r.goTool(
-			regexp.MustCompile(`^fuzz:`),
-			"test",
-			"-run",
-			"^$",
-			"-fuzz",
-			"^"+f.target+"$",
-			"-fuzztime",
-			"1m",
-			f.pkg,
-		)
+		out, err := r.goTool(regexp.MustCompile(`^fuzz:`), "test", "-run", "^$",
+			"-fuzz", "^"+f.target+"$", "-fuzztime", "1m", f.pkg)
 		if err != nil {
 			return err
 		}
