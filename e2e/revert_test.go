@@ -122,13 +122,13 @@ func revertCases(t *testing.T, thoughts []secondThought) (cases []revertCase) {
 // TestSecondThoughts lets each call of each changing deployment fail, once before and once after its effect, and then
 // deploys the previous configuration, or a third one. The stack ends as if the failed deployment had never been
 // tried, but for generated names and ids, and for what lost answers left over, which recover names. `make test` runs
-// a few cases of two changes.
+// a few cases of a rename.
 func TestSecondThoughts(t *testing.T) {
 	t.Parallel()
 	thoughts := secondThoughts()
 	if !stacktest.Thorough() {
 		thoughts = slices.DeleteFunc(thoughts, func(s secondThought) bool {
-			return s.name != "rename" && s.name != "clients added"
+			return s.name != "rename"
 		})
 	}
 	cases := revertCases(t, thoughts)
