@@ -38,7 +38,8 @@ func run() error {
 	defer log.Close()
 	r := runner{log, append(os.Environ(), "RELIABILITY=all", "EVIDENCE_DIR="+rows)}
 	progress := regexp.MustCompile(`^ +[a-z_]+\.go:[0-9]+: ([0-9]+ of [0-9]+|evidence: .*)$|^ *--- FAIL|^(ok|FAIL)\s`)
-	if _, err := r.goTool(progress, "test", "-v", "-count=1", "-timeout", "3h", "./..."); err != nil {
+	// One package at a time: Go would otherwise print a package's output at its end alone.
+	if _, err := r.goTool(progress, "test", "-p=1", "-v", "-count=1", "-timeout", "3h", "./..."); err != nil {
 		return err
 	}
 	if err := r.collector(rows); err != nil {
