@@ -42,6 +42,15 @@ func FuzzPolicies(f *testing.F) {
 	})
 }
 
+// clusterPolicies returns the policies of the control plane, the clients and the operators.
+func clusterPolicies(cfg config.Config, acct account) []policy {
+	policies := []policy{controlPlanePolicy(cfg.Region)}
+	for _, c := range cfg.Clients() {
+		policies = append(policies, clientPolicy(c))
+	}
+	return append(policies, operatorPolicies(cfg, longestARN(cfg, acct))...)
+}
+
 // checkPolicies checks every policy that the configuration makes, for the cluster with the longest ARN.
 func checkPolicies(t *testing.T, cfg config.Config, acct account) {
 	t.Helper()

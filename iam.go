@@ -190,8 +190,8 @@ func (c *client) attachExclusively(ctx *pulumi.Context, provider *aws.Provider, 
 		}
 	}
 	for _, arn := range c.PolicyARNs.Names {
-		_, account, _ := strings.Cut(arn, ":iam::")
-		policies = append(policies, attachment{account, pulumi.String(arn)})
+		_, accountAndName, _ := strings.Cut(arn, ":iam::")
+		policies = append(policies, attachment{accountAndName, pulumi.String(arn)})
 	}
 	slices.SortFunc(policies, func(a, b attachment) int { return strings.Compare(a.name, b.name) })
 

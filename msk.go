@@ -44,8 +44,10 @@ func (n network) vpcConfigs(cfg config.Config) msk.ServerlessClusterVpcConfigArr
 			brokers = n.FurtherBrokers[v.ID]
 		}
 		configs = append(configs, msk.ServerlessClusterVpcConfigArgs{
-			SubnetIds:        pulumi.ToStringArray(v.Subnets.Names),
-			SecurityGroupIds: pulumi.StringArray{brokers.ID()},
+			SubnetIds: pulumi.ToStringArray(v.Subnets.Names),
+			SecurityGroupIds: pulumi.StringArray{brokers.ID().ApplyT(func(id pulumi.ID) (string, error) {
+				return notItself(string(id), v.ClientSGs)
+			}).(pulumi.StringOutput)},
 		})
 	}
 	return configs

@@ -12,9 +12,6 @@ import (
 	"msk-serverless/internal/config"
 )
 
-// kafkaPort is the port of SASL/IAM over TLS, the only way into MSK Serverless (MSK guide, "Port information").
-const kafkaPort = 9098
-
 // network holds the security groups of the platform.
 type network struct {
 	Brokers, Collector, Consumer *ec2.SecurityGroup
@@ -93,6 +90,16 @@ func admitted(collector, consumer string, configured []string) ([]string, error)
 	return ids, ps.Err()
 }
 
+// notItself returns the id of a brokers' group. Its error is a Problems if the group is configured as a client: the AWS
+// provider reads that back as another kind of rule, so each preview would show it as a change.
+func notItself(brokers string, clients config.List) (string, error) {
+	var ps config.Problems
+	if slices.Contains(clients.Names, brokers) {
+		ps.Add(clients.Key, brokers, "is the brokers' own group; remove it. The program admits it if a client runs on Lambda")
+	}
+	return brokers, ps.Err()
+}
+
 // brokersIngress returns the inbound rules of a brokers' group. Inline rules are exclusive: a rule that somebody adds
 // by hand shows as drift and is removed.
 func brokersIngress(cfg config.Config, clients pulumi.StringArrayInput) ec2.SecurityGroupIngressArray {
@@ -100,8 +107,8 @@ func brokersIngress(cfg config.Config, clients pulumi.StringArrayInput) ec2.Secu
 		return ec2.SecurityGroupIngressArgs{
 			Description: pulumi.String("Kafka (SASL/IAM over TLS) from " + description),
 			Protocol:    pulumi.String("tcp"),
-			FromPort:    pulumi.Int(kafkaPort),
-			ToPort:      pulumi.Int(kafkaPort),
+			FromPort:    pulumi.Int(config.KafkaPort),
+			ToPort:      pulumi.Int(config.KafkaPort),
 		}
 	}
 	var ingress ec2.SecurityGroupIngressArray
@@ -159,8 +166,8 @@ func (n network) allowEgress(ctx *pulumi.Context, cfg config.Config, provider *a
 		_, err := vpc.NewSecurityGroupEgressRule(ctx, from+"-to-brokers", &vpc.SecurityGroupEgressRuleArgs{
 			SecurityGroupId:           group.ID(),
 			IpProtocol:                pulumi.String("tcp"),
-			FromPort:                  pulumi.Int(kafkaPort),
-			ToPort:                    pulumi.Int(kafkaPort),
+			FromPort:                  pulumi.Int(config.KafkaPort),
+			ToPort:                    pulumi.Int(config.KafkaPort),
 			ReferencedSecurityGroupId: n.Brokers.ID(),
 		}, pulumi.Provider(provider))
 		return err

@@ -19,15 +19,6 @@ type policy struct {
 	lists             []config.List // the configured lists that determine its size
 }
 
-// clusterPolicies returns every managed policy about the cluster.
-func clusterPolicies(cfg config.Config, acct account) []policy {
-	policies := []policy{controlPlanePolicy(cfg.Region)}
-	for _, c := range cfg.Clients() {
-		policies = append(policies, clientPolicy(c))
-	}
-	return append(policies, operatorPolicies(cfg, longestARN(cfg, acct))...)
-}
-
 // clientPolicy returns the policy of a client.
 func clientPolicy(c config.Client) policy {
 	p := policy{
@@ -295,13 +286,24 @@ func longestARN(cfg config.Config, acct account) clusterARN {
 	)
 }
 
+// operatorWarnings warns of more operators' policies than a role may have.
+func operatorWarnings(cfg config.Config, acct account) []string {
+	n := len(operatorPolicies(cfg, longestARN(cfg, acct)))
+	if n <= config.MaxPolicies {
+		return nil
+	}
+	return []string{fmt.Sprintf("operatorPolicyArns: the configured prefixes and groups take %d policies, and a role may "+
+		"have %d unless its quota is raised: attach them to several roles, each with the first one", n, config.MaxPolicies)}
+}
+
 // verifyPolicySizes adds a problem for each client whose policy would be too large, at the longest of its lists.
-// The other policies can't be: the operators' are divided to fit, and the control plane's has a fixed size.
+// The other policies can't be: the operators' are divided to fit, and the rest have a fixed size.
 func verifyPolicySizes(cfg config.Config, acct account, ps *config.Problems) {
 	longest := string(longestARN(cfg, acct))
-	for _, p := range clusterPolicies(cfg, acct) {
+	for _, c := range cfg.Clients() {
+		p := clientPolicy(c)
 		over := size(p.document(longest)) - iampolicy.MaxSize
-		if over <= 0 || len(p.lists) == 0 {
+		if over <= 0 {
 			continue
 		}
 		largest := slices.MaxFunc(p.lists, func(a, b config.List) int {

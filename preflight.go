@@ -46,7 +46,7 @@ func preflight(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider) (
 	if err != nil {
 		return account{}, err
 	}
-	if err := warn(ctx, topicEventWarnings(cfg, acct)); err != nil {
+	if err := warn(ctx, append(topicEventWarnings(cfg, acct), operatorWarnings(cfg, acct)...)); err != nil {
 		return account{}, err
 	}
 	verifyPartitions(cfg, acct, &ps)
@@ -72,10 +72,21 @@ func verifyPartitions(cfg config.Config, acct account, ps *config.Problems) {
 		{"alarmTopicArn", cfg.AlarmTopicARN},
 		{"assumeRoleArn", cfg.AssumeRoleARN},
 	} {
-		inPartition := "arn:" + acct.Partition + ":"
-		if strings.HasPrefix(c.arn, "arn:") && !strings.HasPrefix(c.arn, inPartition) {
-			ps.Add(c.key, c.arn, "must begin with %s, the partition of %s", inPartition, cfg.Region)
+		verifyPartition(cfg, acct, ps, c.key, c.arn)
+	}
+	for _, c := range cfg.Clients() {
+		if a := c.RunsOn.Account; a != nil {
+			for _, arn := range a.RoleARNs {
+				verifyPartition(cfg, acct, ps, c.Key+".runsOn.account.roleArns", arn)
+			}
 		}
+	}
+}
+
+func verifyPartition(cfg config.Config, acct account, ps *config.Problems, key, arn string) {
+	own := "arn:" + acct.Partition + ":"
+	if strings.HasPrefix(arn, "arn:") && !strings.HasPrefix(arn, own) {
+		ps.Add(key, arn, "must begin with %s, the partition of %s", own, cfg.Region)
 	}
 }
 

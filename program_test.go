@@ -224,6 +224,11 @@ func TestBrokersAdmitEachGroupOnce(t *testing.T) {
 		_, err = admitted("sg-c", "sg-b", []string{"sg-a", own})
 		assert.ErrorContains(t, err, `clientSecurityGroupIds: "`+own+`": is a group of this stack`)
 	}
+	id, err := notItself("sg-x", config.List{Key: "clientSecurityGroupIds", Names: []string{"sg-a"}})
+	require.NoError(t, err)
+	assert.Equal(t, "sg-x", id)
+	_, err = notItself("sg-x", config.List{Key: "clientSecurityGroupIds", Names: []string{"sg-a", "sg-x"}})
+	assert.ErrorContains(t, err, `clientSecurityGroupIds: "sg-x": is the brokers' own group`)
 }
 
 func TestProgramRefusesOtherPartitions(t *testing.T) {
@@ -232,13 +237,15 @@ func TestProgramRefusesOtherPartitions(t *testing.T) {
 		"logKmsKeyArn":  "arn:aws-cn:kms:ap-south-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		"alarmTopicArn": "arn:aws-us-gov:sns:ap-south-1:111122223333:on-call",
 		"assumeRoleArn": "arn:aws-cn:iam::111122223333:role/MSK-Builder",
+		"clients": `{"partner":{"reads":["exchg."],"groups":["partner"],"runsOn":{"account":{"id":"210987654321",
+			"roleArns":["arn:aws-cn:iam::210987654321:role/feed"]}}}}`,
 	} {
 		err := pulumi.RunErr(
 			deploy,
 			pulumi.WithMocks(project.Name, "test", &mocks{resources: map[string]pulumi.MockResourceArgs{}}),
 			func(info *pulumi.RunInfo) { info.Config = configtest.With(map[string]string{key: arn}) },
 		)
-		assert.ErrorContains(t, err, "* "+key+": ")
+		assert.ErrorContains(t, err, "* "+key)
 		assert.ErrorContains(t, err, "must begin with arn:aws:, the partition of ap-south-1")
 	}
 }

@@ -224,7 +224,7 @@ const (
 
 var rows = map[string]string{}
 
-// row adds a row to the table of a section. value is what has the target, most, unless that is 0.
+// row adds a row to the table of a section. It compares value with the target most; 0 is no target.
 func row(b *testing.B, section, what, measured, compared string, value, most float64) {
 	if section == cold {
 		b.ReportMetric(value, "min")

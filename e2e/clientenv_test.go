@@ -110,7 +110,7 @@ func TestClientEnv(t *testing.T) {
 	assert.Regexp(t, `role/crypto-stream-ap-south-1-client-plain$`, all.Launch["roleArn"])
 	assert.Equal(t, "crypto-stream-ap-south-1-client-plain", all.Launch["instanceProfileName"])
 
-	refuses(1, "no client nobody is deployed; there are: odd, plain", "--client", "nobody")
+	refuses(1, "no client \"nobody\" is deployed; deployed clients: odd, plain", "--client", "nobody")
 	refuses(2, "--role and --client can't be used together", "--role", "collector", "--client", "odd")
 	refuses(2, "--role")
 	refuses(2, `--role must be one of "collector","consumer","operator"`, "--role", "producer")
@@ -118,7 +118,7 @@ func TestClientEnv(t *testing.T) {
 	refuses(2, "--clients", "--clients", "odd")
 
 	s.Set(t, map[string]string{"clients": `{"new":{"reads":["exchg."],"groups":["new"]}}`})
-	refuses(1, "no client new is deployed", "--client", "new")
+	refuses(1, "no client \"new\" is deployed", "--client", "new")
 }
 
 // sourced is what a shell makes of the file.

@@ -169,8 +169,8 @@ func plainEnv(t *testing.T) []string {
 	return append(env, "PULUMI_HOME="+t.TempDir(), "GOFLAGS=-buildvcs=false -ldflags=-s") // which links faster
 }
 
-// builtAlready builds the project's programs, puts them into the checkout, and returns a folder with a go that runs them
-// in place of linking them for that folder, which takes longer than all the rest. The collector's tests run elsewhere.
+// builtAlready builds the project's programs, puts them into the checkout, and returns a folder with a go that runs
+// these, because linking them for the checkout takes longer than all the rest. The collector's tests run elsewhere.
 func builtAlready(t *testing.T, checkout string) string {
 	t.Helper()
 	for name, pkg := range map[string]string{project.Name: ".", "sandbox": "./sandbox", "mskctl": "./mskctl"} {

@@ -165,7 +165,8 @@ func TestWrongUsageChangesNothing(t *testing.T) {
 	s.AWS.ResetCalls()
 	for _, args := range []string{
 		"destroy test --help", "destroy test test --help", "destroy --help test", "destroy test test --force", "destroy test",
-		"apply test plan -h", "plan test --hel", "ci fetch-plan test --help plan", "ci fetch-plan test 42/../43 plan",
+		"apply test plan -h", "apply test plan --help=true",
+		"plan test --hel", "ci fetch-plan test --help plan", "ci fetch-plan test 42/../43 plan",
 		"drift test drift", "preview", "previews test", "--unknown", "ci",
 	} {
 		out, code := s.mskctl(t, onGitHub(), strings.Fields(args)...)

@@ -47,8 +47,8 @@ func quick(s *stacktest.Stack) *stack {
 
 var writeStateOnce = []string{"PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true"}
 
-// part returns as much of a table as `make test` has time for, every nth row, or all of it for `make reliability` and
-// with a provider that was attached to try the whole table on.
+// part returns every nth row of a table, which `make test` has time for, or all rows for `make reliability` and if a
+// provider is attached.
 func part[T any](rows []T, n int) []T {
 	if stacktest.Thorough() || attached() {
 		return rows

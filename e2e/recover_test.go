@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"msk-serverless/internal/compact"
 	"msk-serverless/internal/config"
 	"msk-serverless/internal/config/configtest"
 	"msk-serverless/internal/stacktest"
@@ -188,7 +189,15 @@ func TestRecoverNamesLeftovers(t *testing.T) {
 // TestRecoverALostState takes a whole stack over after its state was lost.
 func TestRecoverALostState(t *testing.T) {
 	t.Parallel()
-	deployed := newStack(t, configtest.With(nil))
+	deployed := newStack(t, configtest.With(map[string]string{
+		"furtherVpcs": compact.JSON([]map[string]any{{
+			"vpcId": otherVPC, "subnetIds": []string{otherSubnetA, otherSubnetB},
+			"clientSecurityGroupIds": []string{"sg-0a1b2c3d"},
+		}}),
+	}), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
+	deployed.AWS.Edit(func(s *aws.State) {
+		s.SecurityGroups["sg-0a1b2c3d"] = &aws.SecurityGroup{Region: region, VPC: otherVPC, Name: "team"}
+	})
 	deployed.Up(t)
 	was := deployed.AWS.Snapshot()
 	s := quick(stacktest.Attach(t, deployed.Config, deployed.AWS))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,6 +92,7 @@ type deployedClient struct {
 	Writes          []string `json:"writes"`
 	Reads           []string `json:"reads"`
 	Groups          []string `json:"groups"`
+	RunsOn          []string `json:"runsOn"`
 	SecurityGroupID string   `json:"securityGroupId"`
 }
 
@@ -128,7 +130,8 @@ type clientLaunch struct {
 // newClientSettings returns the settings of one of the stack's clients or, if client is empty, of the role.
 func newClientSettings(stack, role, client string, outputs clientOutputs) (clientSettings, error) {
 	if outputs.BootstrapBrokers == "" {
-		return clientSettings{}, fmt.Errorf("it isn't deployed, or its output bootstrapBrokersSaslIam is empty")
+		return clientSettings{}, errors.New("it isn't deployed, or its output bootstrapBrokersSaslIam is empty: " +
+			"deploy it, or allow the deploying credentials kafka:GetBootstrapBrokers and run `pulumi up --refresh`")
 	}
 	settings := clientSettings{
 		BootstrapServers: strings.Split(outputs.BootstrapBrokers, ","),
@@ -197,7 +200,7 @@ func (c *clientSettings) addSharedConsumer(outputs clientOutputs) error {
 func (c *clientSettings) addClient(name string, outputs clientOutputs) error {
 	client, ok := outputs.Clients[name]
 	if !ok {
-		return fmt.Errorf("no client %s is deployed; there are: %s", name, deployedClients(outputs))
+		return fmt.Errorf("no client %q is deployed; deployed clients: %s", name, deployedClients(outputs))
 	}
 	c.TopicPrefixes, c.Groups = client.Reads, client.Groups
 	c.Launch = clientLaunch{
@@ -209,9 +212,9 @@ func (c *clientSettings) addClient(name string, outputs clientOutputs) error {
 	if len(client.Writes) > 0 {
 		c.addWrites(client.Writes)
 		c.ReadTopicPrefixes = client.Reads
-		if c.Launch.RoleARN != "" {
-			c.Launch.LogGroupName = outputs.BrokerLogGroupName
-		}
+	}
+	if c.Launch.RoleARN != "" && (len(client.Writes) > 0 || slices.Contains(client.RunsOn, "lambda")) {
+		c.Launch.LogGroupName = outputs.BrokerLogGroupName
 	}
 	return nil
 }

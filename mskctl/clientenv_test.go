@@ -55,9 +55,9 @@ func TestClientEnvRefuses(t *testing.T) {
 	}{
 		{
 			"unknown client", "odd-names", "", "nobody", nil,
-			"no client nobody is deployed; there are: odd, odd2, plain",
+			"no client \"nobody\" is deployed; deployed clients: odd, odd2, plain",
 		},
-		{"no clients", "default", "", "nobody", nil, "no client nobody is deployed; there are: none"},
+		{"no clients", "default", "", "nobody", nil, "no client \"nobody\" is deployed; deployed clients: none"},
 		{"only clients", "clients-only", "consumer", "", nil, "share no groups; choose a --client: quant, research"},
 		{
 			"no brokers", "default", "collector", "", func(o *clientOutputs) { o.BootstrapBrokers = "" },

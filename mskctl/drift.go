@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,12 +24,13 @@ exit code, in the file code, into the folder:
   11  DATA LOSS: the cluster is gone, whatever else may be wrong
   12  a deployment is running, and nothing was compared
 
-A lock older than three hours counts as left behind by a killed command: the stack is compared,
-	and the summary names it.
+A lock older than three hours counts as left behind by a killed command: the stack is compared, and the summary
+names it.
 
 Example: mskctl drift prod`
 }
 
+// Exit codes; main.go describes them. drifted also says that something is to be recovered, or that topics differ.
 const (
 	drifted = 10
 	lost    = 11
@@ -47,7 +47,8 @@ func (c *driftCmd) Run(s *session) error {
 	err := writeFiles(s.path(c.Dir), map[string]string{
 		"code": strconv.Itoa(found.code) + "\n", "summary.md": text, "preview.json": string(found.report.raw),
 	})
-	if err = errors.Join(err, s.publish(text)); err != nil || found.code == 0 {
+	err = errors.Join(err, s.publish(text))
+	if err != nil || found.code == 0 {
 		return err
 	}
 	return &exitError{found.code, errors.New(found.said)}
@@ -93,7 +94,7 @@ func (s *session) compare(stack string) comparison {
 	}
 	if old != nil {
 		stale := fmt.Sprintf("LOCKED by %s, too long ago for a deployment. If that command was killed, remove its lock: "+
-			"`pulumi cancel --yes --stack %s`", old, stack)
+			"`mskctl cancel %s`", old, stack)
 		r.summary.Dangers = append(r.summary.Dangers, stale)
 		if code == 0 {
 			code, said = 1, stale
@@ -173,9 +174,9 @@ func (s *session) clusterIsGone(stack string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var refresh preview
-	if err := json.Unmarshal(out, &refresh); err != nil {
-		return false, fmt.Errorf("reading Pulumi's report on the cluster: %w: %s", err, head(out))
+	refresh, err := decodePreview(out, true)
+	if err != nil {
+		return false, err
 	}
 	return slices.ContainsFunc(refresh.Steps, func(st step) bool { return st.isCluster() && st.Op == "delete" }), nil
 }

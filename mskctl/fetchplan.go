@@ -23,9 +23,9 @@ type fetchPlanCmd struct {
 
 // Help returns the details of mskctl ci fetch-plan --help.
 func (fetchPlanCmd) Help() string {
-	return `What the run was is GitHub's word, not the plan's: refuses a run of another repository, a fork, another
-workflow or branch, and one of another commit than main has now. The run may have failed for other stacks. Publishes
-the plan's summary, and sets the outputs digest and headline. Needs GH_TOKEN, which may read the repository's actions
+	return `Asks GitHub about the run, and believes nothing that the plan says of itself. Refuses a run of another
+repository, a fork, another workflow or branch, and one of another commit than main has now. The run may have failed for
+other stacks. Publishes the plan's summary, and sets the outputs digest and headline. Needs GH_TOKEN, which may read the repository's actions
 and contents.
 
 Example: mskctl ci fetch-plan prod 1234567890 plan`
@@ -60,7 +60,7 @@ func (c *fetchPlanCmd) Run(s *session) error {
 		}
 		return fmt.Errorf("refused the plan of run %d; make a new one: %s", c.RunID, s.planAgain(c.Stack, workflow))
 	}
-	archive, err := repo.artifact(s, c.RunID, "plan-"+c.Stack)
+	archive, err := repo.artifact(s, c.RunID, "plan-"+c.Stack, s.planAgain(c.Stack, workflow))
 	if err != nil {
 		return err
 	}
@@ -118,8 +118,8 @@ func refuseRun(run *github.WorkflowRun, repository, workflow, tip, here string) 
 	return refusals
 }
 
-// artifact downloads the run's artifact of the name, of which there must be one.
-func (r repository) artifact(s *session, run int64, name string) ([]byte, error) {
+// artifact downloads the run's artifact with the name. There must be exactly one; remedy is what to do otherwise.
+func (r repository) artifact(s *session, run int64, name, remedy string) ([]byte, error) {
 	var found []int64
 	for a, err := range r.client.Actions.ListWorkflowRunArtifactsIter(s.ctx, r.owner, r.name, run, nil) {
 		if err != nil {
@@ -131,7 +131,7 @@ func (r repository) artifact(s *session, run int64, name string) ([]byte, error)
 	}
 	if len(found) != 1 {
 		return nil, fmt.Errorf("run %d has %d artifacts named %s, and must have 1: make a new plan: %s",
-			run, len(found), name, s.planAgain(strings.TrimPrefix(name, "plan-"), planWorkflow))
+			run, len(found), name, remedy)
 	}
 	address, _, err := r.client.Actions.DownloadArtifact(s.ctx, r.owner, r.name, found[0], 3)
 	if err != nil {

@@ -14,12 +14,19 @@ func (s *session) appendTo(variable, text string) (bool, error) {
 	if path == "" {
 		return false, nil
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
+	if err := appendFile(path, text); err != nil {
 		return false, fmt.Errorf("%s: %w", variable, err)
 	}
-	_, err = f.WriteString(text)
-	return true, errors.Join(err, f.Close())
+	return true, nil
+}
+
+func appendFile(path, text string) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // setOutput sets an output of the workflow's step. Outside a workflow, it prints the output.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"msk-serverless/internal/config"
 	"msk-serverless/internal/project"
@@ -67,11 +66,7 @@ func (c importFileCmd) Run(s *session) error {
 }
 
 func readParsed[T any](s *session, name string, parse func([]byte) (T, error)) (parsed T, err error) {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(s.dir, name)
-	}
-	doc, err := os.ReadFile(path)
+	doc, err := os.ReadFile(s.absolute(name))
 	if err != nil {
 		return parsed, err
 	}

@@ -8,18 +8,6 @@ import (
 	"strings"
 )
 
-// The entries of the import file that import-file treats one by one, by type and name.
-const (
-	entryCluster   = "msk/serverlessCluster cluster"
-	entryBrokers   = "ec2/securityGroup brokers"
-	entryCollector = "ec2/securityGroup collector"
-	entryConsumer  = "ec2/securityGroup consumer"
-	entryLogs      = "cloudwatch/logGroup broker-logs"
-	entryRole      = "iam/role collector"
-	entryProfile   = "iam/instanceProfile collector"
-	entryExclusive = "iam/rolePolicyAttachmentsExclusive collector"
-)
-
 // placeholder is what Pulumi writes where an id belongs.
 const placeholder = "<PLACEHOLDER>"
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"msk-serverless/internal/config"
 )
 
 // source is one way into the brokers' group.
@@ -186,6 +188,7 @@ func (m *importer) chooseRule(key, group string, fits func(rule) bool) {
 // brokersFate says what becomes of the source, and reports whether it loses access.
 func (m *importer) brokersFate(s source) (fate string, lost bool) {
 	const goes = "GOES with the next `pulumi up`: "
+	onKafkaPort := fmt.Sprintf("kept, on tcp %d: ", config.KafkaPort)
 	clients := map[string]string{
 		m.ids[entryCollector]: "the collectors' group",
 		m.ids[entryConsumer]:  "the consumers' group",
@@ -196,17 +199,23 @@ func (m *importer) brokersFate(s source) (fate string, lost bool) {
 	who, client := clients[s.value]
 	switch {
 	case !s.ports.reachKafka():
-		return goes + fmt.Sprintf("the brokers listen on tcp %d alone", kafkaPort), true
+		return goes + fmt.Sprintf("the brokers listen on tcp %d alone", config.KafkaPort), true
 	case s.kind == peerGroup && client:
-		return "kept, on tcp 9098: " + who, false
+		return onKafkaPort + who, false
 	case s.kind == peerGroup && strings.Contains(s.value, "/"):
 		return goes + "clientSecurityGroupIds accepts groups of this account only; change network.go to keep it", true
 	case s.kind == peerGroup:
 		return goes + fmt.Sprintf("add %s to clientSecurityGroupIds to keep it", s.value), true
+	case s.kind == peerCIDR && slices.Contains(m.cfg.ClientCIDRs, s.value):
+		return onKafkaPort + "listed in clientCidrs", false
+	case s.kind == peerCIDR:
+		return goes + fmt.Sprintf("add %s to clientCidrs to keep it", s.value), true
+	case s.kind == peerSelf && slices.ContainsFunc(m.cfg.Clients(), config.Client.OnLambda):
+		return onKafkaPort + "a client runs on Lambda", false
 	case s.kind == peerSelf:
-		return goes + "what is in this group, such as a Lambda event source mapping, loses access; " +
-			"change network.go to keep it", true
+		return goes + "what is in this group, such as a Lambda event source mapping, loses access; to keep it, " +
+			"let a client in clients run on Lambda", true
 	}
-	return goes + "the brokers admit security groups alone; put its clients into a security group of theirs, " +
-		"and add that to clientSecurityGroupIds", true
+	return goes + "the brokers don't admit prefix lists; add its address blocks to clientCidrs, or put its clients into " +
+		"a security group and add that to clientSecurityGroupIds", true
 }

@@ -104,8 +104,8 @@ func (m *importer) findCluster() bool {
 		m.refuse("the cluster is in %s: set aws:region to that", m.cluster.region)
 	}
 	if len(m.cluster.vpcs) != 1 || len(m.cluster.vpcs[0].SecurityGroupIDs) != 1 {
-		m.refuse("the cluster has more than one VPC or security group, and here it would have one of each: " +
-			"change msk.go to give it all that it has")
+		m.refuse("the cluster has more than one VPC or security group, which this command can't move in: write the import " +
+			"file by hand, with the other VPCs in furtherVpcs, which has one brokers' group for each")
 		return false
 	}
 	if subnets := sorted(m.cluster.vpcs[0].SubnetIDs); !slices.Equal(subnets, sorted(m.cfg.SubnetIDs)) {

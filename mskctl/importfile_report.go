@@ -144,17 +144,6 @@ func (m *importer) reportEntries(r *importReport) {
 	r.list("not in Terraform's state; the next `pulumi up` creates it", created)
 }
 
-// terraformType maps the type of an entry to Terraform's.
-var terraformType = map[string]string{
-	"msk/serverlessCluster":       "aws_msk_serverless_cluster",
-	"ec2/securityGroup":           "aws_security_group",
-	"cloudwatch/logGroup":         "aws_cloudwatch_log_group",
-	"iam/role":                    "aws_iam_role",
-	"iam/instanceProfile":         "aws_iam_instance_profile",
-	"iam/policy":                  "aws_iam_policy",
-	"vpc/securityGroupEgressRule": "aws_vpc_security_group_egress_rule",
-}
-
 // describe returns the address and id of what an entry imports, or nothing if Terraform's state has no such object.
 func (m *importer) describe(e *importEntry) string {
 	typ, _, _ := strings.Cut(e.key, " ")

@@ -9,23 +9,6 @@ import (
 	"msk-serverless/internal/iampolicy"
 )
 
-// policyEntry is an entry for a managed policy, and how to recognise the policy: it allows the action and no action
-// with another prefix.
-type policyEntry struct {
-	name, action, prefix string
-	attachment           string // name of the entry that attaches it to the collectors' role, if any
-	output               string // Terraform's output with its ARN, if any
-}
-
-var policyEntries = []policyEntry{
-	{"producer", "kafka-cluster:WriteData", "kafka-cluster:", "collector-producer", ""},
-	{"control-plane", "kafka:GetBootstrapBrokers", "kafka:", "collector-control-plane", ""},
-	{"collector-logs", "logs:PutLogEvents", "logs:", "collector-logs", ""},
-	{"consumer", "kafka-cluster:ReadData", "kafka-cluster:", "", "consumer_policy_arn"},
-}
-
-func (p policyEntry) key() string { return "iam/policy " + p.name }
-
 // findRole finds the collectors' instance profile and role. A profile or role proves itself by Terraform's output or by
 // a policy that lets it write to this cluster.
 func (m *importer) findRole() {

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// kafkaPort is the port of the brokers.
-const kafkaPort = 9098
+	"msk-serverless/internal/config"
+)
 
 // rule lets traffic into or out of a security group. peer is where the traffic comes from or goes to.
 type rule struct {
@@ -45,7 +44,7 @@ func (p peer) String() string {
 }
 
 // kafkaPorts are the ports that clients use.
-var kafkaPorts = ports{"tcp", kafkaPort, kafkaPort}
+var kafkaPorts = ports{"tcp", config.KafkaPort, config.KafkaPort}
 
 // newPorts returns ports in one form for what Terraform and AWS write in several.
 func newPorts(protocol string, from, to *int) ports {
@@ -64,7 +63,7 @@ func newPorts(protocol string, from, to *int) ports {
 
 // reachKafka reports whether the brokers' port is among p.
 func (p ports) reachKafka() bool {
-	return p.protocol == "-1" || p.protocol == "tcp" && p.from <= kafkaPort && kafkaPort <= p.to
+	return p.protocol == "-1" || p.protocol == "tcp" && p.from <= config.KafkaPort && config.KafkaPort <= p.to
 }
 
 func (p ports) String() string {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"msk-serverless/internal/config"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -63,13 +65,27 @@ func TestImportFileShapes(t *testing.T) {
 				"prefix_list_ids": []any{"pl-1"}, "self": true,
 			})
 		}, ids: map[string]string{egressEntry: inlineEgress}, report: []string{
-			"  CIDR block 10.0.0.0/8, all traffic (aws_security_group_rule.all): GOES",
+			"  CIDR block 10.0.0.0/8, all traffic (aws_security_group_rule.all): GOES with the next `pulumi up`: " +
+				"add 10.0.0.0/8 to clientCidrs to keep it\n",
 			"  CIDR block fd00::/8, all traffic (aws_security_group_rule.all): GOES",
 			"  prefix list pl-1, all traffic (aws_security_group_rule.all): GOES",
 			"  the group itself, all traffic (aws_security_group_rule.all): GOES with the next `pulumi up`: what " +
 				"is in this group, such as a Lambda event source mapping, loses access",
-			"put its clients into a security group of theirs",
+			"the brokers don't admit prefix lists",
 			"there are 4\n",
+		}},
+		{name: "sources that the configuration admits", change: func(_ *testing.T, c *importTest) {
+			c.state.onlyClassic()
+			c.state.add("aws_security_group_rule", "all", map[string]any{
+				"id": "sgrule-1", "security_group_id": testBrokers, "type": "ingress", "protocol": "-1", "from_port": 0,
+				"to_port": 0, "cidr_blocks": []any{"10.0.0.0/8"}, "ipv6_cidr_blocks": []any{"fd00::/8"}, "self": true,
+			})
+			c.cfg.ClientCIDRs = []string{"10.0.0.0/8", "fd00::/8"}
+			c.cfg.ClientSettings = map[string]config.ClientSettings{"alerts": {RunsOn: &config.RunsOn{Lambda: true}}}
+		}, ids: map[string]string{egressEntry: inlineEgress}, report: []string{
+			"  CIDR block 10.0.0.0/8, all traffic (aws_security_group_rule.all): kept, on tcp 9098: listed in clientCidrs\n",
+			"  CIDR block fd00::/8, all traffic (aws_security_group_rule.all): kept, on tcp 9098: listed in clientCidrs\n",
+			"  the group itself, all traffic (aws_security_group_rule.all): kept, on tcp 9098: a client runs on Lambda\n",
 		}},
 		{name: "separate rules, with further sources", change: func(_ *testing.T, c *importTest) {
 			more := func(name string, changes map[string]any) {

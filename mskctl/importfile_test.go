@@ -97,14 +97,17 @@ func (c *importTest) loses(t *testing.T, m *importer, ids map[string]string, rep
 		}
 		return false
 	}
-	clients := append([]string{ids[entryCollector], ids[entryConsumer]}, c.cfg.ClientSecurityGroupIDs...)
+	admitted := slices.Concat([]string{ids[entryCollector], ids[entryConsumer]}, c.cfg.ClientSecurityGroupIDs,
+		c.cfg.ClientCIDRs)
+	onLambda := slices.ContainsFunc(c.cfg.Clients(), config.Client.OnLambda)
 	for _, r := range m.finder.(*fakeRules).rules {
 		if r.group != testBrokers || r.egress {
 			continue
 		}
 		r = m.ownGroup(r)
-		if r.peer.kind == peerGroup && slices.Contains(clients, r.peer.value) && r.ports.reachKafka() {
-			assert.True(t, lineWith("  "+r.peer.value+", ", ": kept"), "%v\n%s", r, report)
+		kept := slices.Contains(admitted, r.peer.value) || r.peer.kind == peerSelf && onLambda
+		if kept && r.ports.reachKafka() {
+			assert.True(t, lineWith("  "+r.peer.String()+", ", ": kept"), "%v\n%s", r, report)
 		} else {
 			assert.True(t, lineWith("  "+r.peer.String()+", "+r.ports.String(), "GOES"), "%v\n%s", r, report)
 		}

@@ -64,7 +64,9 @@ func (c *initCmd) Run(s *session) error {
 		if errors.As(err, &own) {
 			check.remedy = own.remedy
 		}
-		fmt.Fprintln(s.stdout, "       ", check.remedy)
+		if check.remedy != "" {
+			fmt.Fprintln(s.stdout, "       ", check.remedy)
+		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of the checks failed", failed)
@@ -108,7 +110,7 @@ func (c *initCmd) checks(s *session) []check {
 		{"provider plugin", "", s.checkPlugin},
 		{
 			"GitHub's environment " + c.Stack,
-			"in the repository's settings, Environments, " + c.Stack + "; or, if the stack may be deployed without " +
+			"correct it in the repository's settings, Environments, " + c.Stack + "; or, if the stack may be deployed without " +
 				"approval, set " + unreviewedKey + " in Pulumi." + c.Stack + ".yaml to the reason",
 			func() (string, error) { return c.checkEnvironment(s) },
 		},
@@ -122,13 +124,18 @@ func (s *session) backend() (string, error) {
 	if _, err := s.pulumi("", "stack", "ls", "--json"); err != nil {
 		return "", err
 	}
+	return s.whoami()
+}
+
+// whoami returns the address of the state backend as Pulumi knows it.
+func (s *session) whoami() (string, error) {
 	out, err := s.pulumi("", "whoami", "--json")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("asking Pulumi where the state is: %w", err)
 	}
 	var who struct{ URL string }
 	if err := json.Unmarshal(out, &who); err != nil {
-		return "", fmt.Errorf("reading the backend's address: %w: %s", err, head(out))
+		return "", fmt.Errorf("asking Pulumi where the state is: %w: %s", err, head(out))
 	}
 	return who.URL, nil
 }
@@ -168,7 +175,10 @@ func (c *initCmd) bothSubjects(s *session) (string, error) {
 	for _, environment := range []string{c.Stack + previewSuffix, c.Stack} {
 		subjects, err := s.subjects(environment)
 		if err != nil {
-			return "set GITHUB_REPOSITORY=<owner>/<name> and GH_TOKEN to see them", err
+			if errors.Is(err, errSkipped) {
+				return "set GITHUB_REPOSITORY=<owner>/<name> and GH_TOKEN to see them", err
+			}
+			return "", err
 		}
 		lines = append(lines, environment+": "+strings.Join(subjects, " or "))
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -17,8 +19,8 @@ type issueCmd struct {
 
 // Help returns the details of mskctl ci issue --help.
 func (issueCmd) Help() string {
-	return `Opens or updates the issue if something drifted or the comparison failed, and closes it if nothing drifted.
-Leaves it alone if a deployment was running. Needs GH_TOKEN.
+	return `Opens or updates the issue if something drifted or the comparison failed, which it also did if there is no
+report, and closes it if nothing drifted. Leaves it alone if a deployment was running. Needs GH_TOKEN.
 
 Example: mskctl ci issue prod drift`
 }
@@ -30,8 +32,11 @@ func (c *issueCmd) Run(s *session) error {
 		return err
 	}
 	codeDoc, err := os.ReadFile(s.path(c.Dir, "code"))
+	if errors.Is(err, fs.ErrNotExist) { // the job ended before it compared anything
+		codeDoc, err = []byte("1"), nil
+	}
 	if err != nil {
-		return fmt.Errorf("no report of mskctl drift: %w", err)
+		return err
 	}
 	code := strings.TrimSpace(string(codeDoc))
 	if code == strconv.Itoa(locked) {
@@ -58,7 +63,7 @@ func (c *issueCmd) Run(s *session) error {
 	}
 	text, err := os.ReadFile(s.path(c.Dir, "summary.md"))
 	if err != nil {
-		text = []byte("The comparison left no summary.\n")
+		text = []byte("The comparison left no summary: see the run.\n")
 	}
 	todo := "docs/ci.md, \"Drift\""
 	if code == strconv.Itoa(lost) {
@@ -68,13 +73,17 @@ func (c *issueCmd) Run(s *session) error {
 	body := marker + "\n" + shorten(string(text), maxComment-len(marker)-len(footer)-1) + footer
 	request := &github.IssueRequest{Title: &title, Body: &body}
 	if number == 0 {
-		_, _, err = repo.client.Issues.Create(s.ctx, repo.owner, repo.name, request)
+		if _, _, err := repo.client.Issues.Create(s.ctx, repo.owner, repo.name, request); err != nil {
+			return err
+		}
 		fmt.Fprintln(s.stdout, "opened an issue")
+		return nil
+	}
+	if _, _, err := repo.client.Issues.Edit(s.ctx, repo.owner, repo.name, number, request); err != nil {
 		return err
 	}
-	_, _, err = repo.client.Issues.Edit(s.ctx, repo.owner, repo.name, number, request)
 	fmt.Fprintf(s.stdout, "updated #%d\n", number)
-	return err
+	return nil
 }
 
 // findIssue returns the number of this tool's open issue whose text begins with the marker, or 0 if there is none.

@@ -84,15 +84,7 @@ func (s *session) backendURL() (string, error) {
 	if backend := s.getenv("PULUMI_BACKEND_URL"); backend != "" {
 		return backend, nil
 	}
-	out, err := s.pulumi("", "whoami", "--json")
-	if err != nil {
-		return "", fmt.Errorf("asking where the state is: %w", err)
-	}
-	var who struct{ URL string }
-	if err := json.Unmarshal(out, &who); err != nil {
-		return "", fmt.Errorf("asking Pulumi where the state is: %w: %s", err, head(out))
-	}
-	return who.URL, nil
+	return s.whoami()
 }
 
 // readFolder returns the files in a folder of a file:// backend.

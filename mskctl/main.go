@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -98,7 +99,10 @@ func run(args []string, s *session) int {
 // helpInPlace returns an error if args ask for help anywhere but right after a command's name. Otherwise a stray --help
 // in a pipeline would print the help, do nothing and succeed.
 func helpInPlace(node *kong.Node, args []string) error {
-	i := slices.IndexFunc(args, func(a string) bool { return a == "-h" || a == "--help" })
+	i := slices.IndexFunc(args, func(a string) bool {
+		name, _, _ := strings.Cut(a, "=") // --help=true works, too
+		return name == "-h" || name == "--help"
+	})
 	if i < 0 {
 		return nil
 	}

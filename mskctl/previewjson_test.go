@@ -78,6 +78,18 @@ func TestSummaryOfDeletion(t *testing.T) {
 	assert.NotContains(t, text, "PROTECTION OFF")
 }
 
+// The table names the rules that a security group gets and loses.
+func TestSummaryOfRules(t *testing.T) {
+	t.Parallel()
+	group := func(rules string) string { return `{"inputs": {"ingress": [` + rules + `]}}` }
+	const kept = `{"description": "from collectors", "fromPort": 9098}`
+	const urn = "urn:pulumi:s::p::aws:ec2/securityGroup:SecurityGroup::brokers"
+	text := markdownOf(t, `{"steps": [{"op": "update", "urn": "`+urn+`", "diffReasons": ["ingress"],
+		"oldState": `+group(kept+`,{"description": "from networks"}`)+`,
+		"newState": `+group(kept+`,{"description": "from Lambda"}`)+`}]}`)
+	assert.Contains(t, text, "| `ec2/securityGroup` | `ingress` + `from Lambda`, − `from networks` |")
+}
+
 func TestSummaryOfAMissingCluster(t *testing.T) {
 	t.Parallel()
 	text := markdownOf(t, `{"steps": [

@@ -59,10 +59,7 @@ func (c *recoverCmd) Run(s *session) error {
 			return err
 		}
 		taken := r.with(takeOver)
-		switch todo := len(r.pending) > 0 || len(taken) > 0; {
-		case todo && !c.Yes:
-			return &exitError{drifted, errors.New("nothing was changed; to do what can be done, repeat this with --yes")}
-		case !todo:
+		if len(r.pending)+len(taken) == 0 {
 			if done > 0 {
 				fmt.Fprintf(s.stdout, "taken over: %d. Now run `pulumi up`.\n", done)
 			}
@@ -70,6 +67,9 @@ func (c *recoverCmd) Run(s *session) error {
 				return &exitError{drifted, errors.New("the rest is to be done by hand")}
 			}
 			return nil
+		}
+		if !c.Yes {
+			return &exitError{drifted, errors.New("nothing was changed; to do what can be done, repeat this with --yes")}
 		}
 		if err := r.carryOut(s, taken); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *session) refuseLocked(stack string) error {
 		return err
 	}
 	return &exitError{locked, fmt.Errorf("stack %s is locked by %s. If that command was killed, remove its lock: "+
-		"`pulumi cancel --yes --stack %s`", stack, locks[0], stack)}
+		"`mskctl cancel %s`", stack, locks[0], stack)}
 }
 
 // recovery is what a failed deployment left, and what to do with it.

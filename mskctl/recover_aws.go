@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -35,8 +36,8 @@ func newLookup(ctx context.Context, cfg config.Config, regions []string) (lookup
 	return lookup{sdk, cfg, slices.Compact(regions), names}, err
 }
 
-// find returns the objects that could be the creation. Dashboards, alarms and attachments can't be in the way of
-// themselves: AWS overwrites them.
+// find returns the objects that could be the creation: none for dashboards, alarms and attachments, which AWS
+// overwrites.
 func (l lookup) find(ctx context.Context, c creation) ([]object, error) {
 	switch c.typ {
 	case "aws:msk/serverlessCluster:ServerlessCluster":
@@ -104,7 +105,8 @@ func (c creation) subnets() []string {
 	return subnets
 }
 
-// groups returns the security groups with the creation's name, or prefix of a name, in the stack's VPC.
+// groups returns the security groups with the creation's name, or prefix of a name, in its VPC. That isn't known yet of
+// groups that take it from another one to be created: they are in the stack's first VPC.
 func (l lookup) groups(ctx context.Context, c creation) ([]object, error) {
 	name := c.text("name")
 	if prefix := c.text("namePrefix"); prefix != "" {
@@ -112,7 +114,7 @@ func (l lookup) groups(ctx context.Context, c creation) ([]object, error) {
 	}
 	pages := ec2.NewDescribeSecurityGroupsPaginator(ec2.NewFromConfig(l.sdk), &ec2.DescribeSecurityGroupsInput{
 		Filters: []ec2types.Filter{
-			{Name: aws.String("vpc-id"), Values: []string{l.cfg.VPCID}},
+			{Name: aws.String("vpc-id"), Values: []string{cmp.Or(c.text("vpcId"), l.cfg.VPCID)}},
 			{Name: aws.String("group-name"), Values: []string{name}},
 		},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -238,11 +239,22 @@ func deleteCommand(arn string) string {
 	case "iam role", "iam instance-profile":
 		rest = rest[strings.LastIndex(rest, "/")+1:]
 	}
-	command := fmt.Sprintf(known.command, rest)
+	command := fmt.Sprintf(known.command, shellQuoted(rest))
 	if region := strings.Split(arn, ":")[3]; region != "" {
 		command += " --region " + region
 	}
 	return command
+}
+
+var safeInShell = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+
+// shellQuoted returns the text as one word of a shell's command. The name of a consumer group, and so of an alarm, can
+// have characters that a shell acts on.
+func shellQuoted(text string) string {
+	if safeInShell.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // sortObjects sorts objects by ARN and drops repetitions.

@@ -195,6 +195,8 @@ func TestDeleteCommand(t *testing.T) {
 			"delete-log-group --log-group-name /aws/msk/x/broker --region ap-south-1",
 		"arn:aws:cloudwatch:ap-south-1:" + account + "alarm:x-silence": "cloudwatch/metricAlarm: aws cloudwatch " +
 			"delete-alarms --alarm-names x-silence --region ap-south-1",
+		"arn:aws:cloudwatch:ap-south-1:" + account + "alarm:x-lag-a;b'c": "cloudwatch/metricAlarm: aws cloudwatch " +
+			`delete-alarms --alarm-names 'x-lag-a;b'\''c' --region ap-south-1`,
 		"arn:aws:iam::" + account + "role/kafka/x": "iam/role: aws iam delete-role --role-name x",
 		"arn:aws:iam::" + account + "policy/kafka/x": "iam/policy: aws iam delete-policy --policy-arn arn:aws:iam::" +
 			account + "policy/kafka/x",

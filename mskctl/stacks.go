@@ -21,7 +21,7 @@ without sandbox. This is the only list of stacks that the workflows have. Fails 
 Example: mskctl ci stacks prod`
 }
 
-// previewSuffix is what the name of the environment that may only read has behind the stack's name.
+// previewSuffix ends the name of the GitHub environment whose role may only read: <stack>-preview.
 const previewSuffix = "-preview"
 
 // Run sets the output.
@@ -59,9 +59,10 @@ func (s *session) stacks() ([]string, error) {
 			return nil, fmt.Errorf("%s: %q can't be a stack's name: use letters, digits, hyphens, dots and underscores",
 				filepath.Base(file), name)
 		case name == "all" || strings.HasSuffix(name, previewSuffix):
-			// The environment of stack x-preview would be the one in which every branch may look at stack x.
-			return nil, fmt.Errorf("%s: the pipeline can't deploy a stack named %q: rename it, without %s at the end",
-				filepath.Base(file), name, previewSuffix)
+			// The environment of a stack x-preview would also be the preview environment of stack x, which every branch may
+			// use.
+			return nil, fmt.Errorf("%s: the pipeline can't deploy a stack named %q: choose a name that isn't \"all\" and "+
+				"doesn't end in %s", filepath.Base(file), name, previewSuffix)
 		}
 		stacks = append(stacks, name)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -162,20 +163,10 @@ func (p *preview) rows() []summaryRow {
 			byURN[s.URN] = s
 		}
 	}
-	rank := map[string]int{"delete": 0, "replace": 1, "create": 3}
+	rank := map[string]int{"delete": -2, "replace": -1, "create": 1} // others are 0
 	steps := slices.Collect(maps.Values(byURN))
 	slices.SortFunc(steps, func(a, b step) int {
-		ra, rb := 2, 2
-		if r, ok := rank[a.Op]; ok {
-			ra = r
-		}
-		if r, ok := rank[b.Op]; ok {
-			rb = r
-		}
-		if ra != rb {
-			return ra - rb
-		}
-		return strings.Compare(a.URN, b.URN)
+		return cmp.Or(rank[a.Op]-rank[b.Op], strings.Compare(a.URN, b.URN))
 	})
 	var rows []summaryRow
 	for _, s := range steps {
@@ -206,10 +197,44 @@ func (s step) whatChanges() string {
 		change := code(key)
 		if short1 && short2 {
 			change += " " + was + " → " + is
+		} else if rules := s.rulesThatChange(key); rules != "" {
+			change += " " + rules
 		}
 		changes = append(changes, change)
 	}
 	return strings.Join(changes, ", ")
+}
+
+// rulesThatChange returns the descriptions of the rules that the step adds to a property, or removes from it.
+func (s step) rulesThatChange(key string) string {
+	was, is := s.OldState.descriptions(key), s.NewState.descriptions(key)
+	var changes []string
+	for _, d := range is {
+		if !slices.Contains(was, d) {
+			changes = append(changes, "+ "+d)
+		}
+	}
+	for _, d := range was {
+		if !slices.Contains(is, d) {
+			changes = append(changes, "− "+d)
+		}
+	}
+	return strings.Join(changes, ", ")
+}
+
+// descriptions returns the descriptions of the elements of a property, as code spans.
+func (r *resourceState) descriptions(key string) (texts []string) {
+	if r == nil {
+		return nil
+	}
+	elements, _ := r.Inputs[key].([]any)
+	for _, e := range elements {
+		fields, _ := e.(map[string]any)
+		if d, ok := fields["description"].(string); ok && d != unknown {
+			texts = append(texts, code(d))
+		}
+	}
+	return texts
 }
 
 // unknown is how a preview writes a value that isn't known yet (the engine's plugin.UnknownStringValue).

@@ -87,12 +87,7 @@ func (c *topicsPlanCmd) appendTo(s *session, report *topics.Report) error {
 	if c.Append == "" {
 		return nil
 	}
-	file, err := os.OpenFile(s.absolute(c.Append), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString("\n" + report.Markdown())
-	return errors.Join(err, file.Close())
+	return appendFile(s.absolute(c.Append), "\n"+report.Markdown())
 }
 
 // topicsApplyCmd changes the cluster.

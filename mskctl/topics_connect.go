@@ -68,16 +68,16 @@ func (s *session) brokers(env func(string) string) ([]kgo.Opt, error) {
 	}
 	const printed = "mskctl client-env <stack> --role operator prints it"
 	if env("AWS_REGION") == "" {
-		errs = append(errs, errors.New("AWS_REGION: is not set; "+printed))
+		errs = append(errs, errors.New("AWS_REGION: not set; "+printed))
 	}
 	servers := env("KAFKA_BOOTSTRAP_SERVERS")
 	if servers == "" {
-		errs = append(errs, errors.New("KAFKA_BOOTSTRAP_SERVERS: is not set; "+printed))
+		errs = append(errs, errors.New("KAFKA_BOOTSTRAP_SERVERS: not set; "+printed))
 	} else {
 		for server := range strings.SplitSeq(servers, ",") {
 			if _, _, err := net.SplitHostPort(server); err != nil {
-				errs = append(errs, fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS=%s: must be host:port, or several with commas "+
-					"between them", servers))
+				errs = append(errs, fmt.Errorf("KAFKA_BOOTSTRAP_SERVERS: %q: must be host:port; separate several with commas",
+					server))
 			}
 		}
 	}

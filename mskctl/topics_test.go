@@ -138,8 +138,8 @@ func TestTopicsRefusesTheWrongSettings(t *testing.T) {
 		"KAFKA_BOOTSTRAP_SERVERS=localhost\nKAFKA_SECURITY_PROTOCOL=PLAINTEXT\nKAFKA_SASL_MECHANISM=PLAIN\n",
 	)
 	for _, want := range []string{
-		"AWS_REGION: is not set; mskctl client-env <stack> --role operator prints it",
-		"KAFKA_BOOTSTRAP_SERVERS=localhost: must be host:port",
+		"AWS_REGION: not set; mskctl client-env <stack> --role operator prints it",
+		`KAFKA_BOOTSTRAP_SERVERS: "localhost": must be host:port`,
 		"KAFKA_SECURITY_PROTOCOL=PLAINTEXT: must be SASL_SSL, or unset",
 		"KAFKA_SASL_MECHANISM=PLAIN: must be AWS_MSK_IAM, or unset",
 	} {

@@ -16,7 +16,7 @@ type versionCmd struct{}
 // Help returns the details of mskctl version --help.
 func (versionCmd) Help() string { return "Example: mskctl version" }
 
-// Run prints the version, and those of Go and of the modules that decide what is deployed.
+// Run prints the versions of mskctl and Go, and the commit if the build recorded one.
 func (versionCmd) Run(s *session) error {
 	fmt.Fprintf(s.stdout, "mskctl %s (%s", version, strings.Replace(runtime.Version(), "go", "Go ", 1))
 	if info, ok := debug.ReadBuildInfo(); ok {

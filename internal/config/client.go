@@ -42,7 +42,7 @@ const (
 	SharedConsumers = "consumer"
 )
 
-// reservedNames are names of the program's own that no configured client may have.
+// reservedNames are the names that the program uses itself.
 var reservedNames = []string{Collectors, SharedConsumers, "producer", "operator", "observer"}
 
 // Clients returns the collectors, the shared consumers if there are any, and those in clients in the order of their
@@ -125,8 +125,9 @@ func (c Config) validateClients(ps *Problems) {
 // validateConfigured checks what only one of clients can get wrong.
 func (c Config) validateConfigured(ps *Problems, client Client) {
 	if ps.match("clients", client.Name, clientNameRule) && slices.Contains(reservedNames, client.Name) {
-		ps.Add("clients", client.Name, "is a name of the program's own: choose another")
+		ps.Add("clients", client.Name, "is reserved by the program: choose another name")
 	}
+	c.validateName(ps, client, "policy", client.PolicyName, maxPolicyName)
 	if len(client.Writes.Names)+len(client.Reads.Names)+len(client.Groups.Names) == 0 {
 		ps.Add(client.Key, nil, "must write or read something: list topic prefixes in writes, or in reads with groups")
 	}
@@ -139,19 +140,24 @@ func (c Config) validateConfigured(ps *Problems, client Client) {
 	}
 	client.RunsOn.validate(ps, client.Key+".runsOn")
 	client.validatePolicyARNs(ps)
-	name := c.ClusterName + "-" + c.Region + "-" + client.RoleName
-	if over := len(name) - maxRoleName; over > 0 {
-		ps.Add("clients", client.Name, "must be shorter by %d: the role %q may have %d characters (IAM quotas)",
-			over, name, maxRoleName)
+	c.validateName(ps, client, "role", client.RoleName, maxRoleName)
+}
+
+// validateName checks the length of a name that ends with the client's.
+func (c Config) validateName(ps *Problems, client Client, kind, end string, most int) {
+	name := c.ClusterName + "-" + c.Region + "-" + end
+	if over := len(name) - most; over > 0 {
+		ps.Add("clients", client.Name, "must be shorter by %d: the %s %q may have %d characters (IAM quotas)",
+			over, kind, name, most)
 	}
 }
 
-// maxPolicies is how many managed policies a role may have (IAM quotas).
-const maxPolicies = 10
+// MaxPolicies is how many managed policies a role may have (IAM quotas).
+const MaxPolicies = 10
 
 func (client Client) validatePolicyARNs(ps *Problems) {
 	ps.matchAll(client.PolicyARNs.Key, client.PolicyARNs.Names, policyARNRule)
-	room := maxPolicies - 1 // its own
+	room := MaxPolicies - 1 // its own
 	for _, has := range []func(Client) bool{Client.LooksUp, Client.Logs, Client.OnLambda, Client.OnMSKConnect} {
 		if has(client) {
 			room--
@@ -159,7 +165,7 @@ func (client Client) validatePolicyARNs(ps *Problems) {
 	}
 	if n := len(client.PolicyARNs.Names); n > room {
 		ps.Add(client.PolicyARNs.Key, fmt.Sprint(n, " policies"),
-			"list at most %d: a role may have %d managed policies, and the others are made here", room, maxPolicies)
+			"list at most %d: a role may have %d managed policies, and the others are made here", room, MaxPolicies)
 	}
 }
 
@@ -170,14 +176,14 @@ func (client Client) validateLists(ps *Problems) {
 			prefixes.validateAsPrefixes(ps)
 		}
 	}
-	switch reads, joins := len(client.Reads.Names) > 0, len(client.Groups.Names) > 0; {
-	case client.Groups.Key == "" || optional && !reads && !joins:
-	case optional && !reads:
-		ps.Add(client.Reads.Key, client.Reads.Names, wantPrefixes+", or remove groups")
-		fallthrough
-	default:
-		client.Groups.validateAsGroups(ps)
+	reads, joins := len(client.Reads.Names) > 0, len(client.Groups.Names) > 0
+	if client.Groups.Key == "" || optional && !reads && !joins {
+		return
 	}
+	if optional && !reads {
+		ps.Add(client.Reads.Key, client.Reads.Names, wantPrefixes+", or remove groups")
+	}
+	client.Groups.validateAsGroups(ps)
 }
 
 // claim adds the client's groups to claimed, which maps each group to the key that lists it. A group of two clients

@@ -1,7 +1,11 @@
 // Package config holds the settings of a stack: their keys, types, defaults and rules. It doesn't import Pulumi.
 package config
 
-import "strings"
+import (
+	"cmp"
+	"maps"
+	"strings"
+)
 
 // Config is the configuration of one stack. A field's tag is its key: in the project's namespace, unless the key
 // names another. Pulumi.yaml declares the same keys to the CLI, with the same types and defaults.
@@ -71,7 +75,7 @@ const (
 	PerGroup  = "perGroup" // one for each configured group
 )
 
-// The values of topicEvents: what happens to topics that the alarm topic is told of.
+// The values of topicEvents: which changes of topics are reported to the alarm topic.
 const (
 	DeletedTopics  = "deleted"
 	AllTopicEvents = "all"
@@ -99,13 +103,8 @@ const StackTag = "msk-serverless:stack"
 // AllTags returns the tags of every resource of the stack: the configured ones, the stack's name, and AccessScope,
 // which is the cluster's name unless accessScope is set.
 func (c Config) AllTags(stack string) map[string]string {
-	tags := map[string]string{StackTag: stack, AccessScopeTag: c.AccessScope}
-	if c.AccessScope == "" {
-		tags[AccessScopeTag] = c.ClusterName
-	}
-	for k, v := range c.Tags {
-		tags[k] = v
-	}
+	tags := map[string]string{StackTag: stack, AccessScopeTag: cmp.Or(c.AccessScope, c.ClusterName)}
+	maps.Copy(tags, c.Tags)
 	return tags
 }
 

@@ -41,6 +41,9 @@ func (c Config) VPCs() []VPC {
 	return vpcs
 }
 
+// KafkaPort is the port of SASL/IAM over TLS, the only way into MSK Serverless (MSK guide, "Port information").
+const KafkaPort = 9098
+
 // A security group has at most 60 rules for each direction, IPv4 and IPv6 counted apart (Amazon VPC quotas); a rule for
 // a security group counts for both. Two of the brokers' inbound rules admit the groups made here, and one admits the
 // brokers' group itself if a client runs on Lambda. One of the collectors' outbound rules leads to the brokers.

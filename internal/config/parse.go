@@ -214,10 +214,11 @@ func decodeLeaf(ps *Problems, key, raw string, shown, into any) {
 		return
 	}
 	var loose any
-	switch err := json.Unmarshal([]byte(raw), &loose); {
-	case err == nil && holdsNull(loose):
+	if json.Unmarshal([]byte(raw), &loose) == nil && holdsNull(loose) {
 		ps.Add(key, shown, "contains an empty value; must be %s", kind(into))
-	case err != nil || json.Unmarshal([]byte(raw), into) != nil:
+		return
+	}
+	if json.Unmarshal([]byte(raw), into) != nil {
 		ps.Add(key, shown, "must be %s", kind(into))
 	}
 }

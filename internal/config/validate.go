@@ -23,12 +23,19 @@ func (c Config) Validate() Problems {
 	return ps
 }
 
-// maxRoleName is how many characters a role's name may have (IAM quotas).
-const maxRoleName = 64
+// How many characters names may have (IAM quotas).
+const (
+	maxRoleName   = 64
+	maxPolicyName = 128
+)
 
 func (c Config) validateClusterName(ps *Problems) {
 	// A role's name may have fewer characters than any other name that begins with the cluster's. An adopted role
 	// keeps the name that it has.
+	if strings.HasPrefix(c.ClusterName+"-", "sg-") && !c.Adopted {
+		ps.Add("clusterName", c.ClusterName, "must not begin with sg-: EC2 keeps that for the ids of security groups, whose "+
+			"names begin with the cluster's")
+	}
 	suffix := "-" + c.Region + "-collector"
 	room := maxRoleName - len(suffix)
 	if ps.match("clusterName", c.ClusterName, clusterNameRule) && len(c.ClusterName) > room && !c.Adopted {
@@ -162,7 +169,7 @@ func (c Config) validateIdentity(ps *Problems) {
 var regions = strings.Fields("us-east-1 us-east-2 us-west-2 ca-central-1 ap-south-1 ap-southeast-1 ap-southeast-2 " +
 	"ap-northeast-1 ap-northeast-2 eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3")
 
-// Warnings returns what is legal and has a price, or may not work.
+// Warnings returns a warning for each setting that is allowed but may not work.
 func (c Config) Warnings() []string {
 	var warnings []string
 	if !slices.Contains(regions, c.Region) {

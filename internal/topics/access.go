@@ -1,6 +1,7 @@
 package topics
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,11 +63,7 @@ func (c *Catalogue) feeds() []feed {
 	for _, e := range c.entries {
 		last := len(feeds) - 1
 		if e.feed == "" || last < 0 || feeds[last].name != e.feed {
-			name := e.feed
-			if name == "" {
-				name = e.Name
-			}
-			feeds = append(feeds, feed{name: name})
+			feeds = append(feeds, feed{name: cmp.Or(e.feed, e.Name)})
 			last++
 		}
 		feeds[last].entries = append(feeds[last].entries, e)

@@ -131,7 +131,7 @@ func (r *reader) options(fields map[string]*yaml.Node, what string) options {
 func (r *reader) setting(f field, what string, all map[string]string) {
 	s, ok := findSetting(f.key)
 	if !ok {
-		r.problems.add(f.at, "%s: %s: MSK Serverless doesn't let it be set; it does %s",
+		r.problems.add(f.at, "%s: %s: can't be set on MSK Serverless; only %s can",
 			what, f.key, strings.Join(settingNames(), ", "))
 		return
 	}

@@ -105,6 +105,7 @@ func (p *Plan) compare(want Topic, have Current, exists bool) {
 	}
 	changes := settingChanges(want, have)
 	i := slices.IndexFunc(changes, func(s SettingChange) bool { return s.Name == CleanupPolicy })
+	grows := have.Partitions < want.Partitions
 	switch {
 	case i >= 0:
 		p.refuse(want.Name, "cleanup.policy is %s, and the catalogue wants %s; Serverless sets it only at creation. "+
@@ -114,14 +115,14 @@ func (p *Plan) compare(want Topic, have Current, exists bool) {
 		p.refuse(want.Name, "it has %d partitions, and the catalogue wants %d; Kafka can't remove partitions. Write "+
 			"%d, or declare a topic of another name and move its clients there",
 			have.Partitions, want.Partitions, have.Partitions)
-	case have.Partitions < want.Partitions:
-		p.Grow = append(p.Grow, Growth{want, have.Partitions})
-		fallthrough
+	case !grows && len(changes) == 0:
+		p.Same++
 	default:
+		if grows {
+			p.Grow = append(p.Grow, Growth{want, have.Partitions})
+		}
 		if len(changes) > 0 {
 			p.Alter = append(p.Alter, Alteration{want, changes})
-		} else if have.Partitions == want.Partitions {
-			p.Same++
 		}
 	}
 }

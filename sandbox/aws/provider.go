@@ -31,33 +31,6 @@ import (
 	"google.golang.org/grpc"
 )
 
-// resourceTypes are the resource types, by token.
-var resourceTypes = map[string]*resourceType{
-	clusterToken:                          clusterType,
-	clusterPolicyToken:                    clusterPolicyType,
-	"aws:ec2/securityGroup:SecurityGroup": groupType,
-	"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":               egressRuleType,
-	"aws:cloudwatch/logGroup:LogGroup":                                      logGroupType,
-	"aws:cloudwatch/dashboard:Dashboard":                                    dashboardType,
-	"aws:cloudwatch/metricAlarm:MetricAlarm":                                alarmType,
-	"aws:cloudwatch/eventRule:EventRule":                                    eventRuleType,
-	"aws:cloudwatch/eventTarget:EventTarget":                                eventTargetType,
-	"aws:iam/role:Role":                                                     roleType,
-	"aws:iam/instanceProfile:InstanceProfile":                               profileType,
-	"aws:iam/policy:Policy":                                                 policyType,
-	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":                     attachmentType,
-	"aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": exclusiveType,
-}
-
-// functions are the look-ups, by token.
-var functions = map[string]func(*request) (object, error){
-	"aws:ec2/getVpc:getVpc":                         getVPC,
-	"aws:ec2/getSubnet:getSubnet":                   getSubnet,
-	"aws:iam/getPolicy:getPolicy":                   getPolicy,
-	"aws:index/getCallerIdentity:getCallerIdentity": getCallerIdentity,
-	"aws:index/getPartition:getPartition":           getPartition,
-}
-
 // provider is one configured provider. The engine dials once for each provider resource, so each connection has one.
 type provider struct {
 	plugin.UnimplementedProvider
@@ -156,10 +129,11 @@ func (*provider) GetPluginInfo(context.Context) (plugin.PluginInfo, error) {
 }
 
 func (p *provider) partition() string {
-	for prefix, partition := range map[string]string{"cn-": "aws-cn", "us-gov-": "aws-us-gov"} {
-		if strings.HasPrefix(p.region, prefix) {
-			return partition
-		}
+	switch {
+	case strings.HasPrefix(p.region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(p.region, "us-gov-"):
+		return "aws-us-gov"
 	}
 	return "aws"
 }

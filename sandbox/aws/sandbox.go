@@ -27,7 +27,7 @@ type Sandbox struct {
 	latency func(Call) time.Duration
 }
 
-// New returns an empty account in memory, which nothing else uses.
+// New returns a new sandbox in memory, with a VPC, three subnets and the permissions boundary.
 func New(opts ...Option) *Sandbox {
 	return &Sandbox{opts: opts, state: initialState(opts)}
 }

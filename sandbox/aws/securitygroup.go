@@ -94,7 +94,8 @@ func createGroup(r *request) (string, error) {
 // setInline makes the rules of each direction that is given inline what they are to be.
 func (r *request) setInline(id string, g *SecurityGroup) error {
 	rules := []*Rule{}
-	for side, egress := range map[string]bool{"ingress": false, "egress": true} {
+	for _, side := range []string{"ingress", "egress"} {
+		egress := side == "egress"
 		have := slices.DeleteFunc(slices.Clone(g.Rules), func(x *Rule) bool { return x.Egress != egress })
 		if !r.in.has(side) {
 			rules = append(rules, have...)

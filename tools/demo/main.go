@@ -51,10 +51,11 @@ var consumers = []string{"quant", "archive"}
 // run runs the demo from deployment to the request that IAM refuses.
 func (d *demo) run(lasts time.Duration) error {
 	d.say("Deploy the stack into the sandbox")
-	if err := errors.Join(
-		d.tool(nil, "sandbox", "pulumi", "stack", "select", "--create", stack),
-		d.show(nil, "sandbox", "pulumi", "up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs"),
-	); err != nil {
+	if err := d.tool(nil, "sandbox", "pulumi", "stack", "select", "--create", stack); err != nil {
+		return err
+	}
+	if err := d.show(nil, "sandbox", "pulumi", "up", "--stack", stack, "--yes", "--skip-preview",
+		"--suppress-outputs"); err != nil {
 		return err
 	}
 	d.say("Serve its Kafka, and an exchange")

@@ -59,7 +59,7 @@ func run() error {
 		}
 		tried := regexp.MustCompile(`(?m)^fuzz: elapsed: .*, execs: (\d+) `).FindAllStringSubmatch(out, -1)
 		if len(tried) == 0 {
-			return errors.New("the fuzzer didn't say how much it tried")
+			return fmt.Errorf("%s printed no count of executions: see reliability.log", f.target)
 		}
 		if err := writeRow(rows, f.target, f.row, tried[len(tried)-1][1]); err != nil {
 			return err
