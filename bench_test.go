@@ -56,11 +56,8 @@ func BenchmarkProgram(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
-				err := pulumi.RunErr(
-					deploy,
-					pulumi.WithMocks(project.Name, "test", m),
-					func(info *pulumi.RunInfo) { info.Config = config },
-				)
+				err := pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m),
+					func(info *pulumi.RunInfo) { info.Config = config })
 				require.NoError(b, err)
 			}
 		})

@@ -95,27 +95,17 @@ func newDashboardBody(cfg config.Config) dashboardBody {
 			lagGraph(cfg, "Estimated time lag, by group", "seconds", "MAX", "EstimatedMaxTimeLag"),
 		},
 		{
-			newGraph(
-				cfg,
-				"Message format conversions, by topic",
-				"conversions/s",
-				search(
-					cfg,
-					"e1",
-					"ProduceMessageConversionsPerSec",
-				),
-				search(cfg, "e2", "FetchMessageConversionsPerSec"),
-			),
+			newGraph(cfg, "Message format conversions, by topic", "conversions/s",
+				search(cfg, "e1", "ProduceMessageConversionsPerSec"),
+				search(cfg, "e2", "FetchMessageConversionsPerSec")),
 		},
 	}
 	var widgets []widget
 	for i, row := range rows {
 		width := 24 / len(row)
 		for j, g := range row {
-			widgets = append(
-				widgets,
-				widget{Type: "metric", X: j * width, Y: i * height, Width: width, Height: height, Properties: g},
-			)
+			widgets = append(widgets,
+				widget{Type: "metric", X: j * width, Y: i * height, Width: width, Height: height, Properties: g})
 		}
 	}
 	return dashboardBody{Start: "-PT3H", PeriodOverride: "inherit", Widgets: widgets}

@@ -126,28 +126,9 @@ func graphProblems(
 	keys func(string, map[string]any, ...string),
 	add func(string, ...any),
 ) {
-	keys(
-		what,
-		p,
-		"accountId",
-		"annotations",
-		"legend",
-		"liveData",
-		"metrics",
-		"period",
-		"region",
-		"setPeriodToTimeRange",
-		"singleValueFullPrecision",
-		"sparkline",
-		"stacked",
-		"stat",
-		"table",
-		"timezone",
-		"title",
-		"trend",
-		"view",
-		"yAxis",
-	)
+	keys(what, p, "accountId", "annotations", "legend", "liveData", "metrics", "period", "region",
+		"setPeriodToTimeRange", "singleValueFullPrecision", "sparkline", "stacked", "stat", "table", "timezone",
+		"title", "trend", "view", "yAxis")
 	if region, _ := p["region"].(string); region == "" {
 		add("%s: no region", what)
 	}
@@ -226,10 +207,7 @@ func TestDashboardShows(t *testing.T) {
 			"Message format conversions, by topic",
 			"conversions/s",
 			[]string{
-				fmt.Sprintf(
-					search,
-					"ProduceMessageConversionsPerSec",
-				),
+				fmt.Sprintf(search, "ProduceMessageConversionsPerSec"),
 				fmt.Sprintf(search, "FetchMessageConversionsPerSec"),
 			},
 			0,

@@ -84,11 +84,8 @@ func checkPolicies(t *testing.T, cfg config.Config, acct account) {
 			for _, r := range s.Resource {
 				if r == "*" {
 					require.Equal(t, []string{"kafka:GetBootstrapBrokers"}, s.Action)
-					require.Equal(
-						t,
-						map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": cfg.Region}},
-						s.Condition,
-					)
+					require.Equal(t, map[string]map[string]string{"StringEquals": {"aws:RequestedRegion": cfg.Region}},
+						s.Condition)
 					continue
 				}
 				require.True(t, allowed[r], "%s: %q is not of this cluster, or not configured", p.name, r)

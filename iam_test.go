@@ -152,10 +152,8 @@ func TestPolicySizeLimitIsExact(t *testing.T) {
 		for i := range 50 {
 			prefixes = append(prefixes, fmt.Sprintf("p%03d.", i))
 		}
-		cfg, err := config.Parse(
-			project.Name,
-			configtest.With(map[string]string{"producerTopicPrefixes": compact.JSON(prefixes)}),
-		)
+		cfg, err := config.Parse(project.Name,
+			configtest.With(map[string]string{"producerTopicPrefixes": compact.JSON(prefixes)}))
 		require.NoError(t, err)
 		const longest = clusterARN("arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/" +
 			"00000000-0000-0000-0000-000000000000-s999")

@@ -29,14 +29,8 @@ func TestLifecycleInline(t *testing.T) {
 		}
 	}
 	ctx := t.Context()
-	s, err := auto.UpsertStackInlineSource(
-		ctx,
-		"inline",
-		"msk-serverless",
-		deploy,
-		auto.EnvVars(env),
-		auto.PulumiHome(env["PULUMI_HOME"]),
-	)
+	s, err := auto.UpsertStackInlineSource(ctx, "inline", "msk-serverless", deploy, auto.EnvVars(env),
+		auto.PulumiHome(env["PULUMI_HOME"]))
 	require.NoError(t, err)
 	for key, value := range configtest.With(map[string]string{"protect": "false"}) {
 		require.NoError(t, s.SetConfig(ctx, key, auto.ConfigValue{Value: value}))
@@ -46,17 +40,10 @@ func TestLifecycleInline(t *testing.T) {
 	assert.Empty(t, stack.Changes())
 	up, err := s.Up(ctx)
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		preview.ChangeSummary[apitype.OpCreate],
-		(*up.Summary.ResourceChanges)["create"],
-		"what was previewed is done",
-	)
-	assert.Regexp(
-		t,
-		`^arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/[0-9a-f-]{36}-s[0-9]+$`,
-		up.Outputs["clusterArn"].Value,
-	)
+	assert.Equal(t, preview.ChangeSummary[apitype.OpCreate], (*up.Summary.ResourceChanges)["create"],
+		"what was previewed is done")
+	assert.Regexp(t, `^arn:aws:kafka:ap-south-1:123456789012:cluster/crypto-stream/[0-9a-f-]{36}-s[0-9]+$`,
+		up.Outputs["clusterArn"].Value)
 	_, err = s.Up(ctx, optup.ExpectNoChanges())
 	require.NoError(t, err)
 	_, err = s.Destroy(context.WithoutCancel(ctx))

@@ -26,11 +26,8 @@ func setLifecycle(ctx *pulumi.Context, cfg config.Config) error {
 			}
 			return &pulumi.ResourceTransformationResult{
 				Props: args.Props,
-				Opts: append(
-					args.Opts,
-					pulumi.DeleteBeforeReplace(true),
-					pulumi.IgnoreChanges(kept(args.Type, cfg.Adopted)),
-				),
+				Opts: append(args.Opts, pulumi.DeleteBeforeReplace(true),
+					pulumi.IgnoreChanges(kept(args.Type, cfg.Adopted))),
 			}
 		},
 	)

@@ -70,11 +70,8 @@ func (m *mocks) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 func register(t *testing.T, changes map[string]string) *mocks {
 	t.Helper()
 	m := &mocks{resources: map[string]pulumi.MockResourceArgs{}}
-	err := pulumi.RunErr(
-		deploy,
-		pulumi.WithMocks(project.Name, "test", m),
-		func(info *pulumi.RunInfo) { info.Config = configtest.With(changes) },
-	)
+	err := pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m),
+		func(info *pulumi.RunInfo) { info.Config = configtest.With(changes) })
 	require.NoError(t, err)
 	return m
 }

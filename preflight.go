@@ -64,8 +64,8 @@ func warn(ctx *pulumi.Context, warnings []string) error {
 	return nil
 }
 
-// verifyPartitions adds a problem for each configured ARN of another partition than the region's, such as aws-cn. A
-// boundary of another partition isn't found.
+// verifyPartitions adds a problem for each configured ARN of another partition than the region's, such as aws-cn.
+// The boundary isn't among them: looking one up in another partition fails.
 func verifyPartitions(cfg config.Config, acct account, ps *config.Problems) {
 	for _, c := range []struct{ key, arn string }{
 		{"logKmsKeyArn", cfg.LogKMSKeyARN},
@@ -127,25 +127,15 @@ func lookUpAccount(ctx *pulumi.Context, cfg config.Config, provider *aws.Provide
 // verifyBoundary adds a problem if the boundary doesn't exist, which IAM would refuse only after the cluster had been
 // started.
 func verifyBoundary(
-	ctx *pulumi.Context,
-	cfg config.Config,
-	provider *aws.Provider,
-	acct account,
-	ps *config.Problems,
+	ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, acct account, ps *config.Problems,
 ) {
 	if acct.Boundary == "" {
 		return
 	}
 	_, err := iam.LookupPolicy(ctx, &iam.LookupPolicyArgs{Arn: &acct.Boundary}, pulumi.Provider(provider))
 	if err != nil {
-		ps.Add(
-			"permissionsBoundary",
-			cfg.PermissionsBoundary,
-			"must be a policy in account %s, or none; looking up %s failed: %s",
-			acct.ID,
-			acct.Boundary,
-			reason(err),
-		)
+		ps.Add("permissionsBoundary", cfg.PermissionsBoundary,
+			"must be a policy in account %s, or none; looking up %s failed: %s", acct.ID, acct.Boundary, reason(err))
 	}
 }
 
@@ -154,12 +144,15 @@ func verifyBoundary(
 func verifyNetwork(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, ps *config.Problems) {
 	var checks []func(*config.Problems)
 	for _, v := range cfg.VPCs() {
-		checks = append(checks, func(ps *config.Problems) { verifyPlace(ctx, cfg, provider, v, ps) })
+		checks = append(checks, func(ps *config.Problems) { verifyVPCAndSubnets(ctx, cfg, provider, v, ps) })
 	}
 	*ps = append(*ps, sideBySide(checks...)...)
 }
 
-func verifyPlace(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, v config.VPC, ps *config.Problems) {
+// verifyVPCAndSubnets looks up a VPC and its subnets at the same time.
+func verifyVPCAndSubnets(
+	ctx *pulumi.Context, cfg config.Config, provider *aws.Provider, v config.VPC, ps *config.Problems,
+) {
 	checks := []func(*config.Problems){func(ps *config.Problems) { verifyVPC(ctx, cfg, provider, v, ps) }}
 	zones := make([]string, len(v.Subnets.Names))
 	for i, id := range v.Subnets.Names {
@@ -168,12 +161,8 @@ func verifyPlace(ctx *pulumi.Context, cfg config.Config, provider *aws.Provider,
 	*ps = append(*ps, sideBySide(checks...)...)
 	distinct := sortedSet(zones)
 	if len(distinct) == 1 && distinct[0] != "" {
-		ps.Add(
-			v.Subnets.Key,
-			v.Subnets.Names,
-			"must be in at least 2 Availability Zones; all of these are in %s",
-			distinct[0],
-		)
+		ps.Add(v.Subnets.Key, v.Subnets.Names, "must be in at least 2 Availability Zones; all of these are in %s",
+			distinct[0])
 	}
 }
 

@@ -240,11 +240,9 @@ func TestProgramRefusesOtherPartitions(t *testing.T) {
 		"clients": `{"partner":{"reads":["exchg."],"groups":["partner"],"runsOn":{"account":{"id":"210987654321",
 			"roleArns":["arn:aws-cn:iam::210987654321:role/feed"]}}}}`,
 	} {
-		err := pulumi.RunErr(
-			deploy,
+		err := pulumi.RunErr(deploy,
 			pulumi.WithMocks(project.Name, "test", &mocks{resources: map[string]pulumi.MockResourceArgs{}}),
-			func(info *pulumi.RunInfo) { info.Config = configtest.With(map[string]string{key: arn}) },
-		)
+			func(info *pulumi.RunInfo) { info.Config = configtest.With(map[string]string{key: arn}) })
 		assert.ErrorContains(t, err, "* "+key)
 		assert.ErrorContains(t, err, "must begin with arn:aws:, the partition of ap-south-1")
 	}
@@ -277,11 +275,8 @@ func TestProgramLooksUpSideBySide(t *testing.T) {
 	m.expected.Add(4) // who deploys, the VPC, two subnets
 	require.NoError(
 		t,
-		pulumi.RunErr(
-			deploy,
-			pulumi.WithMocks(project.Name, "test", m),
-			func(info *pulumi.RunInfo) { info.Config = configtest.With(nil) },
-		),
+		pulumi.RunErr(deploy, pulumi.WithMocks(project.Name, "test", m),
+			func(info *pulumi.RunInfo) { info.Config = configtest.With(nil) }),
 	)
 }
 
@@ -303,10 +298,8 @@ func TestProgramRegistersClientsWithoutRoles(t *testing.T) {
 			want = slices.DeleteFunc(want, func(name string) bool { return name == "iam/policy consumer" })
 		}
 		m := register(t, changes)
-		got := slices.DeleteFunc(
-			slices.Sorted(maps.Keys(m.resources)),
-			func(name string) bool { return !strings.HasPrefix(name, "iam/policy ") },
-		)
+		got := slices.DeleteFunc(slices.Sorted(maps.Keys(m.resources)),
+			func(name string) bool { return !strings.HasPrefix(name, "iam/policy ") })
 		assert.Equal(t, want, got)
 		for _, name := range got {
 			_, short, _ := strings.Cut(name, " ")
@@ -337,14 +330,8 @@ func TestLeastPrivilegeBoundaryStays(t *testing.T) {
 	}
 	assert.Nil(
 		t,
-		register(
-			t,
-			map[string]string{"permissionsBoundary": "none"},
-		).in(
-			t,
-			"iam/role collector",
-			"permissionsBoundary",
-		),
+		register(t,
+			map[string]string{"permissionsBoundary": "none"}).in(t, "iam/role collector", "permissionsBoundary"),
 	)
 }
 

@@ -54,7 +54,7 @@ func newTopicEvents(
 	return err
 }
 
-// topicEventNames returns the Kafka actions that the alarm topic is told of.
+// topicEventNames returns the Kafka actions that are reported to the alarm topic.
 func topicEventNames(cfg config.Config) []string {
 	switch {
 	case cfg.AlarmTopicARN == "" || cfg.TopicEvents == config.NoTopicEvents:
@@ -114,6 +114,6 @@ func topicEventWarnings(cfg config.Config, acct account) []string {
 	if len(topicEventNames(cfg)) == 0 || acct.owns(cfg.AlarmTopicARN) {
 		return nil
 	}
-	return []string{fmt.Sprintf("topicEvents: %q: nobody is told of deleted topics, because alarmTopicArn is in another "+
+	return []string{fmt.Sprintf("topicEvents: %q: no change of a topic is reported, because alarmTopicArn is in another "+
 		"account; set topicEvents to none, or use a topic of account %s", cfg.TopicEvents, acct.ID)}
 }

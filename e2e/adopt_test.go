@@ -124,10 +124,10 @@ func (s *stack) keeps(t *testing.T) {
 	} {
 		assert.Equal(t, state.Values.Outputs[theirs].Value, out[ours], ours)
 	}
-	world := s.AWS.Snapshot()
-	assert.Contains(t, world.Roles, "crypto-stream-collector-role")
-	assert.Equal(t, "Collector instances", world.SecurityGroups[out["collectorSecurityGroupId"].(string)].Description)
-	assert.Contains(t, world.Policies, "crypto-stream-ap-south-1-operator")
+	sandbox := s.AWS.Snapshot()
+	assert.Contains(t, sandbox.Roles, "crypto-stream-collector-role")
+	assert.Equal(t, "Collector instances", sandbox.SecurityGroups[out["collectorSecurityGroupId"].(string)].Description)
+	assert.Contains(t, sandbox.Policies, "crypto-stream-ap-south-1-operator")
 
 	var exported struct {
 		Deployment struct {
@@ -154,8 +154,8 @@ func (s *stack) repairs(t *testing.T) {
 	t.Helper()
 	brokers := s.Outputs(t)["brokerSecurityGroupId"].(string)
 	clean := s.AWS.Snapshot()
-	s.AWS.Edit(func(world *aws.State) {
-		role, group := world.Roles["crypto-stream-collector-role"], world.SecurityGroups[brokers]
+	s.AWS.Edit(func(sandbox *aws.State) {
+		role, group := sandbox.Roles["crypto-stream-collector-role"], sandbox.SecurityGroups[brokers]
 		role.Attached = append(role.Attached, "arn:aws:iam::aws:policy/PowerUserAccess")
 		role.InlinePolicies = map[string]string{"by-hand": wideOpen}
 		group.Rules = append(group.Rules, &aws.Rule{
@@ -270,8 +270,8 @@ func TestAdoptedFromTheStart(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, configtest.With(map[string]string{"adopted": "true"}))
 	s.Up(t)
-	world := s.AWS.Snapshot()
-	assert.Contains(t, world.Roles, "crypto-stream-ap-south-1-collector")
+	sandbox := s.AWS.Snapshot()
+	assert.Contains(t, sandbox.Roles, "crypto-stream-ap-south-1-collector")
 	s.Set(t, map[string]string{"adopted": configtest.Unset})
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 }

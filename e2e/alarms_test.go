@@ -19,21 +19,16 @@ func TestAlarmsLifecycle(t *testing.T) {
 		),
 	)
 	s.Up(t)
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		"https://console.aws.amazon.com/cloudwatch/home?region=ap-south-1#dashboards:name=crypto-stream-ap-south-1",
-		s.Outputs(t)["dashboardUrl"],
-	)
+		s.Outputs(t)["dashboardUrl"])
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
 
 	s.Set(t, map[string]string{"consumerGroupNames": `["b","a"]`, "maxConsumerLag": "7"})
 	steps, refusals := s.Plan(t)
 	assert.Empty(t, refusals)
-	assert.Equal(
-		t,
-		[]string{"update cloudwatch/metricAlarm lag-messages-a", "update cloudwatch/metricAlarm lag-messages-b"},
-		steps,
-	)
+	assert.Equal(t,
+		[]string{"update cloudwatch/metricAlarm lag-messages-a", "update cloudwatch/metricAlarm lag-messages-b"}, steps)
 
 	s.Set(t, map[string]string{"consumerGroupNames": `["a"]`, "maxConsumerLag": configtest.Unset})
 	steps, refusals = s.Plan(t)

@@ -165,11 +165,8 @@ func changesOf(groups []string) []change {
 			steps: slices.Concat(replaceCluster, steps("replace", groupsAndRules...)),
 		},
 		{
-			what: "`subnetIds`: one added",
-			set: one(
-				"subnetIds",
-				`["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071c"]`,
-			),
+			what:  "`subnetIds`: one added",
+			set:   one("subnetIds", `["subnet-0a1b2c3d4e5f6071a","subnet-0a1b2c3d4e5f6071b","subnet-0a1b2c3d4e5f6071c"]`),
 			steps: replaceCluster,
 		},
 		{
@@ -430,16 +427,16 @@ const attachVariable = "PULUMI_DEBUG_PROVIDERS"
 func attached() bool { return os.Getenv(attachVariable) != "" }
 
 // attachTo is the provider to test against: the one that is attached already, or an embedded AWS of the test's own.
-func attachTo(t *testing.T) (attach string, cloud *aws.Sandbox) {
+func attachTo(t *testing.T) (attach string, sandbox *aws.Sandbox) {
 	t.Helper()
 	if attached() {
 		return os.Getenv(attachVariable), nil
 	}
-	cloud = aws.New(aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
-	attach, stop, err := cloud.Serve()
+	sandbox = aws.New(aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
+	attach, stop, err := sandbox.Serve()
 	require.NoError(t, err)
 	t.Cleanup(stop)
-	return attach, cloud
+	return attach, sandbox
 }
 
 // changeTable deploys the stacks that the table's rows start from: one unprotected, one protected, one with alarms. A
@@ -523,10 +520,8 @@ func TestChanges(t *testing.T) {
 					_, refusals = protected.edited(t, set).Plan(t)
 					assert.Contains(t, refusals, "protect")
 					assert.Condition(t, func() bool {
-						return slices.ContainsFunc(
-							lost,
-							func(r string) bool { return strings.Contains(refusals, "::"+r[strings.Index(r, " ")+1:]) },
-						)
+						return slices.ContainsFunc(lost,
+							func(r string) bool { return strings.Contains(refusals, "::"+r[strings.Index(r, " ")+1:]) })
 					}, "names what is protected: %s", refusals)
 				}
 				if !t.Failed() {
@@ -566,11 +561,8 @@ func TestReplacementsWork(t *testing.T) {
 	}, 2) {
 		t.Run(fmt.Sprint(set), func(t *testing.T) {
 			t.Parallel()
-			s := newStack(
-				t,
-				configtest.With(map[string]string{"protect": "false"}),
-				aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB),
-			)
+			s := newStack(t, configtest.With(map[string]string{"protect": "false"}),
+				aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
 			s.Up(t)
 			s.Set(t, set)
 			s.Up(t)

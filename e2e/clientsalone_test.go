@@ -32,11 +32,8 @@ func TestClientsAlone(t *testing.T) {
 	s.Up(t)
 	outputs := s.Outputs(t)
 	assert.NotContains(t, outputs, "consumerPolicyArn")
-	assert.Equal(
-		t,
-		map[string]any{"quant": "arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer-quant"},
-		outputs["clientPolicyArns"],
-	)
+	assert.Equal(t, map[string]any{"quant": "arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer-quant"},
+		outputs["clientPolicyArns"])
 	assert.NotContains(t, s.AWS.Snapshot().Policies, "crypto-stream-ap-south-1-consumer")
 
 	s.Set(t, map[string]string{"clients": `{

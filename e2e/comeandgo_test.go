@@ -82,7 +82,7 @@ func TestOptionalSettingsComeAndGo(t *testing.T) {
 
 func comesAndGoes(t *testing.T, cluster string, set map[string]string) {
 	t.Helper()
-	attach, cloud := attachTo(t)
+	attach, sandbox := attachTo(t)
 	s := newProject(t, configtest.With(map[string]string{"clusterName": cluster, "protect": "false"}), attach)
 	s.OK(t, "stack", "init")
 	s.Up(t)
@@ -105,8 +105,8 @@ func comesAndGoes(t *testing.T, cluster string, set map[string]string) {
 	s.Set(t, set)
 	s.Up(t)
 	s.OK(t, "destroy", "--yes", "--skip-preview")
-	if cloud != nil {
-		assert.Empty(t, cloud.Changed())
+	if sandbox != nil {
+		assert.Empty(t, sandbox.Changed())
 		return
 	}
 	assert.Empty(t, listed(t, cluster))

@@ -25,7 +25,7 @@ import (
 type image struct {
 	config     map[string]string
 	checkpoint []byte
-	world      []byte
+	sandbox    []byte
 }
 
 func (s *stack) checkpoint() string {
@@ -37,7 +37,7 @@ func (s *stack) image(t *testing.T) image {
 	checkpoint, err := os.ReadFile(s.checkpoint())
 	require.NoError(t, err)
 	im := image{config: maps.Clone(s.Config), checkpoint: checkpoint}
-	s.AWS.Edit(func(world *aws.State) { im.world, err = json.Marshal(world) })
+	s.AWS.Edit(func(sandbox *aws.State) { im.sandbox, err = json.Marshal(sandbox) })
 	require.NoError(t, err)
 	return im
 }
@@ -45,14 +45,12 @@ func (s *stack) image(t *testing.T) image {
 // stack returns a new stack that continues from the image, in a new sandbox.
 func (im image) stack(t *testing.T) *stack {
 	t.Helper()
-	cloud := aws.New()
-	cloud.Edit(func(world *aws.State) { require.NoError(t, json.Unmarshal(im.world, world)) })
-	s := quick(stacktest.Attach(t, im.config, cloud))
+	sandbox := aws.New()
+	sandbox.Edit(func(sandbox *aws.State) { require.NoError(t, json.Unmarshal(im.sandbox, sandbox)) })
+	s := quick(stacktest.Attach(t, im.config, sandbox))
 	require.NoError(t, os.MkdirAll(filepath.Dir(s.checkpoint()), 0o755))
-	require.NoError(
-		t,
-		os.WriteFile(filepath.Join(s.Dir, "state", ".pulumi", "meta.yaml"), []byte("version: 1\n"), 0o644),
-	)
+	require.NoError(t,
+		os.WriteFile(filepath.Join(s.Dir, "state", ".pulumi", "meta.yaml"), []byte("version: 1\n"), 0o644))
 	require.NoError(t, os.WriteFile(s.checkpoint(), im.checkpoint, 0o644))
 	return s
 }
@@ -87,10 +85,8 @@ func (s *stack) ledger(t *testing.T) []map[string]any {
 			}
 		}
 	}
-	slices.SortFunc(
-		held,
-		func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["urn"]), fmt.Sprint(b["urn"])) },
-	)
+	slices.SortFunc(held,
+		func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["urn"]), fmt.Sprint(b["urn"])) })
 	return held
 }
 
@@ -106,18 +102,18 @@ func (s *stack) withoutGenerated(doc []byte) []byte {
 	return []byte(text)
 }
 
-// world returns the stack's AWS in a form that can be compared with another stack's.
-func (s *stack) world(t *testing.T) map[string]any {
+// inAWS returns what the stack's sandbox has, in a form that can be compared with another stack's.
+func (s *stack) inAWS(t *testing.T) map[string]any {
 	t.Helper()
 	doc, err := json.Marshal(s.AWS.Snapshot())
 	require.NoError(t, err)
-	var world map[string]any
-	require.NoError(t, json.Unmarshal(s.withoutGenerated(doc), &world))
-	for _, g := range world["securityGroups"].(map[string]any) {
+	var sandbox map[string]any
+	require.NoError(t, json.Unmarshal(s.withoutGenerated(doc), &sandbox))
+	for _, g := range sandbox["securityGroups"].(map[string]any) {
 		rules, _ := g.(map[string]any)["rules"].([]any)
 		slices.SortFunc(rules, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	}
-	return world
+	return sandbox
 }
 
 func sortURNs(list any) {
@@ -180,7 +176,7 @@ func (s *stack) undergo(t *testing.T, name string, change map[string]string, arg
 	d.config = maps.Clone(s.Config)
 	s.AWS.ResetCalls()
 	s.OK(t, args...)
-	d.calls, d.wantAWS, d.wantLedger = s.AWS.Calls(), s.world(t), s.ledger(t)
+	d.calls, d.wantAWS, d.wantLedger = s.AWS.Calls(), s.inAWS(t), s.ledger(t)
 	slices.SortStableFunc(d.calls, func(a, b aws.Call) int {
 		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 	})
@@ -200,7 +196,7 @@ func (d *deployment) start(t *testing.T) *stack {
 // or left over. byHand allows the state to contain defaults that an import or a refresh adds.
 func (d *deployment) done(t *testing.T, s *stack, byHand bool) {
 	t.Helper()
-	assert.Equal(t, d.wantAWS, s.world(t), "AWS is as if nothing had failed")
+	assert.Equal(t, d.wantAWS, s.inAWS(t), "AWS is as if nothing had failed")
 	want, have := d.wantLedger, s.ledger(t)
 	if byHand {
 		want, have = entries(want), entries(have)

@@ -35,11 +35,8 @@ func TestDestroy(t *testing.T) {
 	)
 	out, code = s.mskctl(t, nil, "destroy", stacktest.Name, stacktest.Name)
 	require.NotZero(t, code, out)
-	assert.Contains(
-		t,
-		out,
-		"unprotecting urn:pulumi:test::msk-serverless::aws:msk/serverlessCluster:ServerlessCluster::cluster",
-	)
+	assert.Contains(t, out,
+		"unprotecting urn:pulumi:test::msk-serverless::aws:msk/serverlessCluster:ServerlessCluster::cluster")
 	assert.NotEmpty(t, s.AWS.Snapshot().Clusters)
 
 	s.AWS.Heal()

@@ -309,11 +309,8 @@ func TestDocsAnchors(t *testing.T) {
 		"# Narrowing `collectorEgressCidrs`\n## Alarm: ingress, egress\n## What [is](x.md) it?\n"+
 			"## Use\n```\n# no heading\n```\n## Use\n",
 	)
-	assert.Equal(
-		t,
-		[]string{"narrowing-collectoregresscidrs", "alarm-ingress-egress", "what-is-it", "use", "use-1"},
-		p.anchors(),
-	)
+	assert.Equal(t, []string{"narrowing-collectoregresscidrs", "alarm-ingress-egress", "what-is-it", "use", "use-1"},
+		p.anchors())
 }
 
 // File names in code spans must exist in the repository.
@@ -321,7 +318,7 @@ func TestDocsNameFilesThatExist(t *testing.T) {
 	t.Parallel()
 	files := ours(t)
 	isFile := regexp.MustCompile(
-		`^((docs|scripts|sandbox|tools|examples|\.github|\.ci)/[\w./-]+|[\w.-]+\.(go|md)|Pulumi\.\w+\.yaml|Makefile)$`,
+		`^((docs|sandbox|tools|examples|\.github|\.ci)/[\w./-]+|[\w.-]+\.(go|md)|Pulumi\.\w+\.yaml|Makefile)$`,
 	)
 	checked := 0
 	for _, p := range pages(t) {

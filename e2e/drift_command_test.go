@@ -38,10 +38,8 @@ func TestDrift(t *testing.T) {
 	s.AWS.Edit(func(a *aws.State) {
 		for _, g := range a.SecurityGroups {
 			if strings.HasPrefix(g.Name, "crypto-stream-brokers-") {
-				g.Rules = append(
-					g.Rules,
-					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 9098, To: 9098, CIDR: "0.0.0.0/0"},
-				)
+				g.Rules = append(g.Rules,
+					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 9098, To: 9098, CIDR: "0.0.0.0/0"})
 			}
 		}
 	})

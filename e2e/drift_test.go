@@ -36,11 +36,8 @@ const (
 )
 
 // drifts change or delete each kind of resource. The cluster comes last, because its data goes with it.
-var drifts = slices.Concat(
-	roleDrifts("the collectors'", collectorRole, "collector"),
-	roleDrifts("a client's", tasksRole, "client-tasks"),
-	otherDrifts,
-)
+var drifts = slices.Concat(roleDrifts("the collectors'", collectorRole, "collector"),
+	roleDrifts("a client's", tasksRole, "client-tasks"), otherDrifts)
 
 // roleDrifts are changes of what a role may do, and who may take it. name is the role's in the program.
 func roleDrifts(whose, role, name string) []drift {
@@ -52,10 +49,8 @@ func roleDrifts(whose, role, name string) []drift {
 					" --policy-arn arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
 			},
 			func(s *aws.State, _ map[string]string) {
-				s.Roles[role].Attached = append(
-					s.Roles[role].Attached,
-					"arn:aws:iam::123456789012:policy/MSK-Permission-Boundary",
-				)
+				s.Roles[role].Attached = append(s.Roles[role].Attached,
+					"arn:aws:iam::123456789012:policy/MSK-Permission-Boundary")
 				slices.Sort(s.Roles[role].Attached)
 			},
 			steps("update", "iam/rolePolicyAttachmentsExclusive "+name),
@@ -92,10 +87,8 @@ var otherDrifts = []drift{
 		},
 		func(s *aws.State, out map[string]string) {
 			g := s.SecurityGroups[out["brokerSecurityGroupId"]]
-			g.Rules = append(
-				g.Rules,
-				&aws.Rule{ID: "sgr-00000000000000001", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"},
-			)
+			g.Rules = append(g.Rules,
+				&aws.Rule{ID: "sgr-00000000000000001", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"})
 		},
 		steps("update", "ec2/securityGroup brokers"),
 	},
@@ -117,29 +110,21 @@ var otherDrifts = []drift{
 		"a policy detached from a client's role",
 		[]string{"iam detach-role-policy --role-name " + tasksRole + " --policy-arn " + policyARN + "consumer-tasks"},
 		func(s *aws.State, _ map[string]string) {
-			s.Roles[tasksRole].Attached = slices.DeleteFunc(
-				s.Roles[tasksRole].Attached,
-				func(arn string) bool { return arn == policyARN+"consumer-tasks" },
-			)
+			s.Roles[tasksRole].Attached = slices.DeleteFunc(s.Roles[tasksRole].Attached,
+				func(arn string) bool { return arn == policyARN+"consumer-tasks" })
 		},
-		slices.Concat(
-			steps("create", "iam/rolePolicyAttachment client-tasks-kafka"),
-			steps("update", "iam/rolePolicyAttachmentsExclusive client-tasks"),
-		),
+		slices.Concat(steps("create", "iam/rolePolicyAttachment client-tasks-kafka"),
+			steps("update", "iam/rolePolicyAttachmentsExclusive client-tasks")),
 	},
 	{
 		"a policy detached from the collectors' role",
 		[]string{"iam detach-role-policy --role-name " + collectorRole + " --policy-arn " + policyARN + "producer"},
 		func(s *aws.State, _ map[string]string) {
-			s.Roles[collectorRole].Attached = slices.DeleteFunc(
-				s.Roles[collectorRole].Attached,
-				func(arn string) bool { return arn == policyARN+"producer" },
-			)
+			s.Roles[collectorRole].Attached = slices.DeleteFunc(s.Roles[collectorRole].Attached,
+				func(arn string) bool { return arn == policyARN+"producer" })
 		},
-		slices.Concat(
-			steps("create", "iam/rolePolicyAttachment collector-producer"),
-			steps("update", "iam/rolePolicyAttachmentsExclusive collector"),
-		),
+		slices.Concat(steps("create", "iam/rolePolicyAttachment collector-producer"),
+			steps("update", "iam/rolePolicyAttachmentsExclusive collector")),
 	},
 	{
 		"a policy widened",
@@ -191,10 +176,7 @@ var otherDrifts = []drift{
 		"the log group deleted",
 		[]string{"logs delete-log-group --log-group-name /aws/msk/drifting/broker"},
 		func(s *aws.State, _ map[string]string) { clear(s.LogGroups) },
-		slices.Concat(
-			steps("create", "cloudwatch/logGroup broker-logs"),
-			steps("update", "iam/policy collector-logs"),
-		),
+		slices.Concat(steps("create", "cloudwatch/logGroup broker-logs"), steps("update", "iam/policy collector-logs")),
 	},
 	{
 		"a security group's tags removed",
@@ -220,21 +202,15 @@ var otherDrifts = []drift{
 		func(s *aws.State, _ map[string]string) { clear(s.Clusters) },
 		slices.Concat(
 			steps("create", "msk/serverlessCluster cluster"),
-			steps(
-				"update",
-				"iam/policy client-tasks",
-				"iam/policy consumer",
-				"iam/policy control-plane",
-				"iam/policy operator",
-				"iam/policy producer",
-			),
+			steps("update", "iam/policy client-tasks", "iam/policy consumer", "iam/policy control-plane",
+				"iam/policy operator", "iam/policy producer"),
 		),
 	},
 }
 
 func TestDriftIsRepaired(t *testing.T) {
 	t.Parallel()
-	attach, cloud := attachTo(t)
+	attach, sandbox := attachTo(t)
 	s := newProject(t, configtest.With(map[string]string{
 		"clusterName": "drifting", "clients": clientsOf(tasks),
 	}), attach)
@@ -255,8 +231,8 @@ func TestDriftIsRepaired(t *testing.T) {
 			for k, v := range s.Outputs(t) {
 				out[k], _ = v.(string)
 			}
-			if cloud != nil {
-				cloud.Edit(func(s *aws.State) { d.edit(s, out) })
+			if sandbox != nil {
+				sandbox.Edit(func(s *aws.State) { d.edit(s, out) })
 			} else {
 				for _, line := range d.cli {
 					awsCLI(t, line, out)
@@ -272,8 +248,8 @@ func TestDriftIsRepaired(t *testing.T) {
 			repaired++
 		}
 	}
-	if cloud != nil {
-		assert.Len(t, cloud.Snapshot().Clusters, 1)
+	if sandbox != nil {
+		assert.Len(t, sandbox.Snapshot().Clusters, 1)
 	}
 	stacktest.Evidence(t, "drifts found and repaired", fmt.Sprintf("%d of %d", repaired, len(rows)))
 }

@@ -116,16 +116,10 @@ func TestFaults(t *testing.T) {
 		}
 	})
 	if stacktest.Thorough() {
-		stacktest.Evidence(
-			t,
-			"calls failed one at a time, once before and once after their effect, and recovered",
-			fmt.Sprintf("%d of %d", recovered.Load(), len(single)),
-		)
-		stacktest.Evidence(
-			t,
-			"deployments in which every call of one kind failed in one way, and recovered",
-			fmt.Sprintf("%d of %d", len(kinds), len(kinds)),
-		)
+		stacktest.Evidence(t, "calls failed one at a time, once before and once after their effect, and recovered",
+			fmt.Sprintf("%d of %d", recovered.Load(), len(single)))
+		stacktest.Evidence(t, "deployments in which every call of one kind failed in one way, and recovered",
+			fmt.Sprintf("%d of %d", len(kinds), len(kinds)))
 	}
 }
 
@@ -170,7 +164,7 @@ func (c faultCase) run(t *testing.T) {
 			s.adopt(t, lost)
 		} else {
 			s.finds(t, lost)
-			s.AWS.Edit(func(world *aws.State) { deleteByHand(world, lost) })
+			s.AWS.Edit(func(sandbox *aws.State) { deleteByHand(sandbox, lost) })
 		}
 	}
 	leftOver := s.lostGroups()
@@ -178,6 +172,6 @@ func (c faultCase) run(t *testing.T) {
 	if len(leftOver) > 0 && c.deployment.name != "destroy" {
 		s.finds(t, leftOver)
 	}
-	s.AWS.Edit(func(world *aws.State) { deleteByHand(world, leftOver) })
+	s.AWS.Edit(func(sandbox *aws.State) { deleteByHand(sandbox, leftOver) })
 	c.deployment.done(t, s, adopted)
 }

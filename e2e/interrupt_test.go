@@ -138,15 +138,11 @@ func killedUp(t *testing.T, d *deployment, made bool) {
 		{Operation: aws.Create, Type: "aws:msk/serverlessCluster:ServerlessCluster", Name: "cluster", ID: arn},
 	}
 	if !made {
-		s.AWS.Edit(func(world *aws.State) { deleteByHand(world, cluster) })
+		s.AWS.Edit(func(sandbox *aws.State) { deleteByHand(sandbox, cluster) })
 	}
 
-	assert.Equal(
-		t,
-		[]string{"creating " + clusterURN},
-		s.unfinished(t),
-		"the state is readable, and says what was under way",
-	)
+	assert.Equal(t, []string{"creating " + clusterURN}, s.unfinished(t),
+		"the state is readable, and says what was under way")
 	assert.Contains(t, s.Fails(t, "up", "--yes"), "the stack is currently locked by 1 lock(s)")
 	s.run(t, "pulumi cancel --yes")
 	if made {
@@ -219,8 +215,8 @@ func clusterFails(t *testing.T, d *deployment) {
 	refused := s.Fails(t, "up", "--yes", "--replace", clusterURN)
 	assert.Contains(t, refused, "marked for protection")
 
-	s.AWS.Edit(func(world *aws.State) {
-		deleteByHand(world, []aws.Call{{Type: "aws:msk/serverlessCluster:ServerlessCluster", ID: arn}})
+	s.AWS.Edit(func(sandbox *aws.State) {
+		deleteByHand(sandbox, []aws.Call{{Type: "aws:msk/serverlessCluster:ServerlessCluster", ID: arn}})
 	})
 	s.run(t, "pulumi up --refresh --yes")
 	d.done(t, s, true)
@@ -228,8 +224,8 @@ func clusterFails(t *testing.T, d *deployment) {
 
 // others adds what other people have in the account: a role with the consumers' policy, and a workload in the
 // consumers' group.
-func others(world *aws.State) {
-	world.Roles["quant-app"] = &aws.Role{
+func others(sandbox *aws.State) {
+	sandbox.Roles["quant-app"] = &aws.Role{
 		Path:        "/",
 		ID:          "AROA0000000000000QUANT",
 		TrustPolicy: "{}",
@@ -237,9 +233,9 @@ func others(world *aws.State) {
 			"arn:aws:iam::123456789012:policy/crypto-stream-ap-south-1-consumer",
 		},
 	}
-	for id, g := range world.SecurityGroups {
+	for id, g := range sandbox.SecurityGroups {
 		if strings.HasPrefix(g.Name, "crypto-stream-consumer-") {
-			world.Interfaces["eni-0a1b2c3d4e5f60718"] = &aws.Interface{
+			sandbox.Interfaces["eni-0a1b2c3d4e5f60718"] = &aws.Interface{
 				Subnet:         "subnet-0a1b2c3d4e5f6071a",
 				SecurityGroups: []string{id},
 			}
@@ -286,8 +282,8 @@ func TestWhatOthersUseStays(t *testing.T) {
 	built.Up(t)
 	built.AWS.Edit(others)
 	deployed := built.image(t)
-	detach := func(world *aws.State) { world.Roles["quant-app"].Attached = nil }
-	leave := func(world *aws.State) { delete(world.Interfaces, "eni-0a1b2c3d4e5f60718") }
+	detach := func(sandbox *aws.State) { sandbox.Roles["quant-app"].Attached = nil }
+	leave := func(sandbox *aws.State) { delete(sandbox.Interfaces, "eni-0a1b2c3d4e5f60718") }
 	for _, c := range []struct {
 		name   string
 		set    map[string]string

@@ -128,14 +128,8 @@ func (p *platform) checkTransactions(t *testing.T) {
 			needs[n.action] = true
 			if typeOf(n.resource) == "transactional-id" {
 				for _, r := range p.roles {
-					assert.Equal(
-						t,
-						iampolicy.ImplicitlyDenied,
-						iampolicy.Decide(r.policies, n.asked()),
-						"%s: %s",
-						r.name,
-						n,
-					)
+					assert.Equal(t, iampolicy.ImplicitlyDenied, iampolicy.Decide(r.policies, n.asked()), "%s: %s",
+						r.name, n)
 				}
 			}
 		}
@@ -173,10 +167,8 @@ func (p *platform) checkDocs(t *testing.T) {
 // can reports whether the role is allowed every action of the operation on all that the grant is about.
 func (p *platform) can(r *role, g grant, o operation) bool {
 	for _, action := range o.actions {
-		resources := slices.DeleteFunc(
-			append(p.own(g), "*"),
-			func(arn string) bool { return typeOf(arn) != iampolicy.Actions[action].On },
-		)
+		resources := slices.DeleteFunc(append(p.own(g), "*"),
+			func(arn string) bool { return typeOf(arn) != iampolicy.Actions[action].On })
 		if len(resources) == 0 || slices.ContainsFunc(resources, func(arn string) bool {
 			return iampolicy.Decide(r.policies, need{action: action, resource: arn}.asked()) != iampolicy.Allowed
 		}) {
@@ -239,14 +231,7 @@ func (p *platform) checkEnough(t *testing.T, r *role) {
 	// Actions that this one needs on another type of resource must have been requested, too.
 	for name := range r.needed() {
 		for _, other := range iampolicy.Actions[name].Needs {
-			assert.True(
-				t,
-				r.needed()[iampolicy.InService(name, other)],
-				"%s: %s takes %s besides",
-				r.name,
-				name,
-				other,
-			)
+			assert.True(t, r.needed()[iampolicy.InService(name, other)], "%s: %s takes %s besides", r.name, name, other)
 		}
 	}
 }
@@ -258,15 +243,8 @@ func (p *platform) checkNoMore(t *testing.T, r *role) {
 		for _, s := range doc.Statement {
 			for _, only := range grantsOf(s) {
 				if !slices.ContainsFunc(r.needs, func(n need) bool { return only.Applies(n.asked()) }) {
-					t.Errorf(
-						"%s: statement %s of %s grants %s on %s, which no recorded request of theirs needs; %s",
-						r.name,
-						s.Sid,
-						r.names[i],
-						only.Action[0],
-						only.Resource[0],
-						p.whoNeeds(only.Action[0]),
-					)
+					t.Errorf("%s: statement %s of %s grants %s on %s, which no recorded request of theirs needs; %s",
+						r.name, s.Sid, r.names[i], only.Action[0], only.Resource[0], p.whoNeeds(only.Action[0]))
 				}
 			}
 		}

@@ -58,12 +58,7 @@ func TestCommittedStacks(t *testing.T) {
 				Config map[string]any
 			}
 			require.NoError(t, yaml.Unmarshal(doc, &stack))
-			assert.Contains(
-				t,
-				stack.Config["pulumi:disable-default-providers"],
-				"*",
-				"no default provider may slip in",
-			)
+			assert.Contains(t, stack.Config["pulumi:disable-default-providers"], "*", "no default provider may slip in")
 
 			vpc, _ := stack.Config["msk-serverless:vpcId"].(string)
 			var subnets []string
@@ -87,10 +82,10 @@ func TestRefusalsChangeNothing(t *testing.T) {
 	t.Parallel()
 	oneZone := func(s *aws.State) { s.Subnets["subnet-0a1b2c3d4e5f6071b"].Zone = "a" }
 	for _, c := range []struct {
-		name   string
-		change map[string]string
-		world  aws.Option
-		want   []string
+		name    string
+		change  map[string]string
+		sandbox aws.Option
+		want    []string
 	}{
 		{
 			"one subnet",
@@ -187,11 +182,11 @@ func TestRefusalsChangeNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var world []aws.Option
-			if c.world != nil {
-				world = append(world, c.world)
+			var sandbox []aws.Option
+			if c.sandbox != nil {
+				sandbox = append(sandbox, c.sandbox)
 			}
-			s := newStack(t, configtest.With(c.change), world...)
+			s := newStack(t, configtest.With(c.change), sandbox...)
 			out := s.Fails(t, "up", "--yes", "--skip-preview")
 			for _, want := range c.want {
 				assert.Contains(t, out, want)
@@ -221,9 +216,6 @@ func TestBadConfigurationsChangeNothing(t *testing.T) {
 			})
 		}
 	})
-	stacktest.Evidence(
-		t,
-		"bad configurations refused by the real CLI and engine, with no change to AWS",
-		fmt.Sprintf("%d of %d", refused.Load(), len(rows)),
-	)
+	stacktest.Evidence(t, "bad configurations refused by the real CLI and engine, with no change to AWS",
+		fmt.Sprintf("%d of %d", refused.Load(), len(rows)))
 }

@@ -86,56 +86,54 @@ func (s *stack) adopt(t *testing.T, lost []aws.Call) {
 // finds checks that recover names what was lost, and changes nothing.
 func (s *stack) finds(t *testing.T, lost []aws.Call) {
 	t.Helper()
-	before, world := s.ledger(t), s.AWS.Snapshot()
+	before, sandbox := s.ledger(t), s.AWS.Snapshot()
 	out, code := s.recovers(t)
 	require.Equal(t, 10, code, out)
 	for _, c := range lost {
 		assert.Contains(t, out, c.ID)
 	}
 	assert.Equal(t, before, s.ledger(t))
-	assert.Equal(t, world, s.AWS.Snapshot())
+	assert.Equal(t, sandbox, s.AWS.Snapshot())
 }
 
 // deleteByHand does what the AWS CLI's delete commands in docs/recovery.md do. The next object with the name gets
 // the same id, so that outcomes can be compared.
-func deleteByHand(world *aws.State, lost []aws.Call) {
+func deleteByHand(sandbox *aws.State, lost []aws.Call) {
 	for _, c := range lost {
 		name := path.Base(c.ID)
 		var key string
 		switch c.Type {
 		case "aws:cloudwatch/eventTarget:EventTarget":
-			for arn, rule := range world.EventRules {
+			for arn, rule := range sandbox.EventRules {
 				maps.DeleteFunc(rule.Targets, func(id string, _ map[string]any) bool { return path.Base(arn)+"-"+id == c.ID })
 			}
 		case "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
 			role, policy, _ := strings.Cut(c.ID, "/")
-			if role := world.Roles[role]; role != nil {
+			if role := sandbox.Roles[role]; role != nil {
 				role.Attached = slices.DeleteFunc(role.Attached, func(arn string) bool { return arn == policy })
 			}
 		case "aws:cloudwatch/logGroup:LogGroup":
-			maps.DeleteFunc(
-				world.LogGroups,
-				func(arn string, _ *aws.LogGroup) bool { return strings.HasSuffix(arn, ":"+c.ID) },
-			)
+			maps.DeleteFunc(sandbox.LogGroups,
+				func(arn string, _ *aws.LogGroup) bool { return strings.HasSuffix(arn, ":"+c.ID) })
 		case "aws:ec2/securityGroup:SecurityGroup":
-			delete(world.SecurityGroups, c.ID)
+			delete(sandbox.SecurityGroups, c.ID)
 		case "aws:iam/instanceProfile:InstanceProfile":
 			key = "instance-profile " + name
-			delete(world.InstanceProfiles, name)
+			delete(sandbox.InstanceProfiles, name)
 		case "aws:iam/policy:Policy":
 			key = "policy " + name
-			delete(world.Policies, name)
+			delete(sandbox.Policies, name)
 		case "aws:iam/role:Role":
 			key = "role " + name
-			delete(world.Roles, name)
+			delete(sandbox.Roles, name)
 		case "aws:msk/serverlessCluster:ServerlessCluster":
-			key = "cluster ap-south-1/" + world.Clusters[c.ID].Name
-			delete(world.Clusters, c.ID)
+			key = "cluster ap-south-1/" + sandbox.Clusters[c.ID].Name
+			delete(sandbox.Clusters, c.ID)
 		case "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule":
-			for id, g := range world.SecurityGroups {
+			for id, g := range sandbox.SecurityGroups {
 				g.Rules = slices.DeleteFunc(g.Rules, func(r *aws.Rule) bool {
 					if r.ID == c.ID {
-						maps.DeleteFunc(world.Made, func(key string, _ int) bool {
+						maps.DeleteFunc(sandbox.Made, func(key string, _ int) bool {
 							return strings.HasPrefix(key, "rule "+id) &&
 								strings.HasSuffix(key, r.CIDR+r.CIDR6+r.Group)
 						})
@@ -144,7 +142,7 @@ func deleteByHand(world *aws.State, lost []aws.Call) {
 				})
 			}
 		}
-		delete(world.Made, key)
+		delete(sandbox.Made, key)
 	}
 }
 

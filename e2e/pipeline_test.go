@@ -80,11 +80,8 @@ func TestPipelineAppliesThePlan(t *testing.T) {
 
 	s.Set(t, map[string]string{"logRetentionDays": "30"})
 	digest = s.plans(t, onGitHub())
-	assert.Contains(
-		t,
-		s.read(t, "plan", "summary.md"),
-		"| **update** | `broker-logs` | `cloudwatch/logGroup` | `retentionInDays` `14` → `30` |",
-	)
+	assert.Contains(t, s.read(t, "plan", "summary.md"),
+		"| **update** | `broker-logs` | `cloudwatch/logGroup` | `retentionInDays` `14` → `30` |")
 	s.AWS.ResetCalls()
 	s.runs(t, onGitHub(), "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	assert.Equal(t, []string{"update aws:cloudwatch/logGroup:LogGroup broker-logs"}, s.Changes(), "that, and no more")
@@ -113,13 +110,8 @@ func TestPipelineRefusesForeignAndStalePlans(t *testing.T) {
 	require.NoError(t, os.WriteFile(summary, []byte("Nothing to see.\n"), 0o644))
 	refuses("'s digest is ", onGitHub(), stacktest.Name, "plan", "42")
 	digest = s.plans(t, onGitHub())
-	refuses(
-		`'s repository is "acme/streams"`,
-		onGitHub("GITHUB_REPOSITORY=mallory/streams"),
-		stacktest.Name,
-		"plan",
-		"42",
-	)
+	refuses(`'s repository is "acme/streams"`, onGitHub("GITHUB_REPOSITORY=mallory/streams"), stacktest.Name, "plan",
+		"42")
 	refuses("'s commit is", onGitHub("GITHUB_SHA="+strings.Repeat("b2", 20)), stacktest.Name, "plan", "42")
 	refuses(`'s run is "42"`, onGitHub(), stacktest.Name, "plan", "43")
 
@@ -211,10 +203,8 @@ func TestPipelineRepairs(t *testing.T) {
 	s.AWS.Edit(func(a *aws.State) {
 		for _, g := range a.SecurityGroups {
 			if strings.HasPrefix(g.Name, "crypto-stream-brokers-") {
-				g.Rules = append(
-					g.Rules,
-					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"},
-				)
+				g.Rules = append(g.Rules,
+					&aws.Rule{ID: "sgr-0123456789abcdef0", Protocol: "tcp", From: 22, To: 22, CIDR: "0.0.0.0/0"})
 			}
 		}
 	})
@@ -228,11 +218,8 @@ func TestPipelineRepairs(t *testing.T) {
 
 	s.AWS.Edit(func(a *aws.State) { clear(a.Clusters) })
 	digest = s.plans(t, repairing, "--refresh")
-	assert.Contains(
-		t,
-		s.read(t, "plan", "metadata.json"),
-		`"headline": "DATA LOSS, unless the first deployment broke off; 1 create`,
-	)
+	assert.Contains(t, s.read(t, "plan", "metadata.json"),
+		`"headline": "DATA LOSS, unless the first deployment broke off; 1 create`)
 	s.runs(t, repairing, "apply", stacktest.Name, "plan", "42", "--digest", digest)
 	assert.NotEmpty(t, s.AWS.Snapshot().Clusters, "a lost cluster is made anew")
 	s.OK(t, "preview", "--refresh", "--expect-no-changes")
@@ -342,17 +329,11 @@ func TestPreviewSummaries(t *testing.T) {
 	s.Set(t, map[string]string{"clusterName": "renamed"})
 	replaced := summary(0)
 	assert.Contains(t, replaced, "> [!CAUTION]\n> **DATA LOSS: this would replace the cluster.")
-	assert.Contains(
-		t,
-		replaced,
-		"| **replace** | `cluster` | `msk/serverlessCluster` | `clusterName` `crypto-stream` → `renamed`",
-	)
+	assert.Contains(t, replaced,
+		"| **replace** | `cluster` | `msk/serverlessCluster` | `clusterName` `crypto-stream` → `renamed`")
 	assert.Contains(t, replaced, "`role` `crypto-stream-ap-south-1-collector` → `renamed-ap-south-1-collector`")
-	assert.Contains(
-		t,
-		replaced,
-		"| **replace** | `collector-producer` | `iam/rolePolicyAttachment` | follows another replacement |",
-	)
+	assert.Contains(t, replaced,
+		"| **replace** | `collector-producer` | `iam/rolePolicyAttachment` | follows another replacement |")
 	assert.NotContains(t, replaced, "`dashboardBody` `", "what is long goes unquoted")
 	assert.Equal(t, 1, strings.Count(replaced, "`msk/serverlessCluster`"), "one line tells a replacement")
 

@@ -124,13 +124,13 @@ func TestRecover(t *testing.T) {
 			if c.setUp != nil {
 				c.setUp(t, s)
 			}
-			before, world := s.ledger(t), s.AWS.Snapshot()
+			before, sandbox := s.ledger(t), s.AWS.Snapshot()
 			out, code := s.mskctl(t, nil, append([]string{"recover", stacktest.Name}, c.args...)...)
 			assert.Equal(t, c.code, code, out)
 			for _, want := range c.says {
 				assert.Regexp(t, want, out)
 			}
-			assert.Equal(t, world, s.AWS.Snapshot(), "AWS is as it was")
+			assert.Equal(t, sandbox, s.AWS.Snapshot(), "AWS is as it was")
 			s.AWS.Heal()
 			if !c.taken {
 				assert.Equal(t, before, s.ledger(t), "the state is as it was")

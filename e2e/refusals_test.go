@@ -19,15 +19,9 @@ func (p *platform) checkRefusals(t *testing.T, r *role) int {
 		for _, resource := range p.own(g) {
 			for action, a := range iampolicy.Actions {
 				if a.On == typeOf(resource) && p.may(r, action, resource) {
-					assert.Equal(
-						t,
-						iampolicy.Allowed,
-						iampolicy.Decide(r.policies, need{action: action, resource: resource}.asked()),
-						"%s: %s on %s",
-						r.name,
-						action,
-						resource,
-					)
+					assert.Equal(t, iampolicy.Allowed,
+						iampolicy.Decide(r.policies, need{action: action, resource: resource}.asked()), "%s: %s on %s",
+						r.name, action, resource)
 				}
 			}
 		}
@@ -35,13 +29,8 @@ func (p *platform) checkRefusals(t *testing.T, r *role) int {
 	refusals := p.refusals(r)
 	for _, a := range refusals {
 		if d := iampolicy.Decide(r.policies, a); d == iampolicy.Allowed {
-			t.Errorf(
-				"%s may %s on %s (%s) and must not",
-				r.name,
-				a.Action,
-				a.Resource,
-				a.Context[iampolicy.RequestedRegion],
-			)
+			t.Errorf("%s may %s on %s (%s) and must not", r.name, a.Action, a.Resource,
+				a.Context[iampolicy.RequestedRegion])
 		}
 	}
 	return len(refusals)
@@ -122,10 +111,7 @@ func (p *platform) own(g grant) []string {
 // its own names in other clusters, accounts, regions and partitions.
 func (p *platform) foreign(r *role) []string {
 	arns := []string{
-		p.cluster.inside(
-			"transactional-id",
-			"exchg.x",
-		),
+		p.cluster.inside("transactional-id", "exchg.x"),
 		p.logGroup + "-2:log-stream:x",
 		p.logGroup[:len(p.logGroup)-1] + ":log-stream:x",
 	}
@@ -164,14 +150,8 @@ func (p *platform) foreignTopics(r *role) []string {
 			if stem == "" {
 				continue
 			}
-			topics = append(
-				topics,
-				stem,
-				stem[:len(stem)-1]+".x",
-				stem+"x.y",
-				strings.ToUpper(prefix)+"x",
-				"x."+prefix+"x",
-			)
+			topics = append(topics, stem, stem[:len(stem)-1]+".x", stem+"x.y", strings.ToUpper(prefix)+"x",
+				"x."+prefix+"x")
 		}
 	}
 	return sortedSet(topics)

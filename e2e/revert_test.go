@@ -77,7 +77,7 @@ type outcome struct {
 // newOutcome returns the stack as it is, as the outcome of its configuration. was is the cluster from before.
 func newOutcome(t *testing.T, s *stack, was string) outcome {
 	t.Helper()
-	o := outcome{maps.Clone(s.Config), anonymous(t, s.world(t)), anonymous(t, entries(s.ledger(t))), ""}
+	o := outcome{maps.Clone(s.Config), anonymous(t, s.inAWS(t)), anonymous(t, entries(s.ledger(t))), ""}
 	if onlyKey(t, s.AWS.Snapshot().Clusters) == was {
 		o.cluster = was
 	}
@@ -175,11 +175,11 @@ func (c revertCase) fail(t *testing.T) (failed image, lost []aws.Call, changed b
 	t.Helper()
 	s := c.deployment.start(t)
 	s.Env = append(s.Env, writeStateOnce...)
-	ledger, world := s.ledger(t), s.AWS.Snapshot()
+	ledger, sandbox := s.ledger(t), s.AWS.Snapshot()
 	s.AWS.Fail(c.fault)
 	out := s.Fails(t, c.deployment.args...)
 	assert.Contains(t, out, c.fault.Error.Error())
-	same := assert.ObjectsAreEqual(world, s.AWS.Snapshot())
+	same := assert.ObjectsAreEqual(sandbox, s.AWS.Snapshot())
 	assert.True(t, same || c.fault.Operation != aws.LookUp)
 	lost = s.lost(func(aws.Call) bool { return true })
 	return s.image(t), lost, !same || !assert.ObjectsAreEqual(ledger, s.ledger(t))
@@ -200,7 +200,7 @@ func (o outcome) follows(t *testing.T, c revertCase, s *stack, lost []aws.Call) 
 			"only what was lost can be in the way:\n%s", out)
 		s.mskctl(t, nil, "recover", stacktest.Name, "--yes")
 		named = s.namesLeftOver(t, c.region, true)
-		s.AWS.Edit(func(world *aws.State) { deleteByHand(world, slices.DeleteFunc(slices.Clone(lost), hasTags)) })
+		s.AWS.Edit(func(sandbox *aws.State) { deleteByHand(sandbox, slices.DeleteFunc(slices.Clone(lost), hasTags)) })
 		s.OK(t, up...)
 	}
 	if kept && o.cluster != "" {
@@ -208,13 +208,13 @@ func (o outcome) follows(t *testing.T, c revertCase, s *stack, lost []aws.Call) 
 	}
 	named += s.namesLeftOver(t, c.region, len(lost) > 0)
 	if slices.ContainsFunc(lost, func(l aws.Call) bool { return l.Type == "aws:cloudwatch/dashboard:Dashboard" }) {
-		s.AWS.Edit(func(world *aws.State) { // has no tags
-			maps.DeleteFunc(world.Dashboards, func(name string, _ *aws.Dashboard) bool {
+		s.AWS.Edit(func(sandbox *aws.State) { // has no tags
+			maps.DeleteFunc(sandbox.Dashboards, func(name string, _ *aws.Dashboard) bool {
 				return o.aws["dashboards"].(map[string]any)[name] == nil
 			})
 		})
 	}
-	assert.Equal(t, o.aws, anonymous(t, s.world(t)))
+	assert.Equal(t, o.aws, anonymous(t, s.inAWS(t)))
 	assert.Equal(t, o.ledger, anonymous(t, entries(s.ledger(t))))
 	return named
 }
@@ -269,34 +269,34 @@ func (s *stack) namesLeftOver(t *testing.T, region string, lost bool) int {
 	for arn := range objects {
 		assert.Regexp(t, `(?m)^delete .*\b`+regexp.QuoteMeta(path.Base(arn))+`\b`, out)
 	}
-	s.AWS.Edit(func(world *aws.State) {
+	s.AWS.Edit(func(sandbox *aws.State) {
 		for _, remove := range objects {
-			remove(world)
+			remove(sandbox)
 		}
 	})
 	return len(objects)
 }
 
 // owned returns the ARNs of the objects in AWS with the stack's tag, with what deletes each.
-func owned(world *aws.State) map[string]func(*aws.State) {
+func owned(sandbox *aws.State) map[string]func(*aws.State) {
 	objects := map[string]func(*aws.State){}
 	add := func(arn string, tags map[string]string, remove func(*aws.State)) {
 		if tags[config.StackTag] == stacktest.Name {
 			objects[arn] = remove
 		}
 	}
-	iam := "arn:aws:iam::" + world.Account + ":"
-	for name, r := range world.Roles {
+	iam := "arn:aws:iam::" + sandbox.Account + ":"
+	for name, r := range sandbox.Roles {
 		add(iam+"role"+r.Path+name, r.Tags, func(s *aws.State) { delete(s.Roles, name) })
 	}
-	for name, p := range world.Policies {
+	for name, p := range sandbox.Policies {
 		add(iam+"policy"+p.Path+name, p.Tags, func(s *aws.State) { delete(s.Policies, name) })
 	}
-	for name, p := range world.InstanceProfiles {
+	for name, p := range sandbox.InstanceProfiles {
 		add(iam+"instance-profile"+p.Path+name, p.Tags, func(s *aws.State) { delete(s.InstanceProfiles, name) })
 	}
-	for id, g := range world.SecurityGroups {
-		ec2 := "arn:aws:ec2:" + g.Region + ":" + world.Account + ":"
+	for id, g := range sandbox.SecurityGroups {
+		ec2 := "arn:aws:ec2:" + g.Region + ":" + sandbox.Account + ":"
 		add(ec2+"security-group/"+id, g.Tags, func(s *aws.State) { delete(s.SecurityGroups, id) })
 		for _, r := range g.Rules {
 			add(ec2+"security-group-rule/"+r.ID, r.Tags, func(s *aws.State) {
@@ -306,16 +306,16 @@ func owned(world *aws.State) map[string]func(*aws.State) {
 			})
 		}
 	}
-	for arn, c := range world.Clusters {
+	for arn, c := range sandbox.Clusters {
 		add(arn, c.Tags, func(s *aws.State) { delete(s.Clusters, arn) })
 	}
-	for arn, g := range world.LogGroups {
+	for arn, g := range sandbox.LogGroups {
 		add(arn, g.Tags, func(s *aws.State) { delete(s.LogGroups, arn) })
 	}
-	for arn, a := range world.Alarms {
+	for arn, a := range sandbox.Alarms {
 		add(arn, a.Tags, func(s *aws.State) { delete(s.Alarms, arn) })
 	}
-	for arn, r := range world.EventRules {
+	for arn, r := range sandbox.EventRules {
 		add(arn, r.Tags, func(s *aws.State) { delete(s.EventRules, arn) })
 	}
 	return objects

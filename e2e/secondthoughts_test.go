@@ -51,20 +51,20 @@ func TestTakenBack(t *testing.T) {
 			s := newStack(t, withAlarms(map[string]string{"protect": c.protect}),
 				aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
 			s.Up(t)
-			wasAWS, was := s.world(t), s.AWS.Snapshot()
+			wasAWS, was := s.inAWS(t), s.AWS.Snapshot()
 			before := s.image(t)
 			s.Set(t, c.set)
 			s.AWS.Fail(refused)
 			s.Fails(t, "up", "--yes", "--skip-preview")
 			s.AWS.Heal()
 			if c.protect == "true" {
-				assert.Equal(t, wasAWS, s.world(t), "a refused change changes nothing")
+				assert.Equal(t, wasAWS, s.inAWS(t), "a refused change changes nothing")
 			}
 
 			s.Config = before.config
 			s.WriteConfig(t)
 			s.OK(t, "up", "--refresh", "--yes")
-			assert.Equal(t, wasAWS, s.world(t))
+			assert.Equal(t, wasAWS, s.inAWS(t))
 			assert.Equal(t, was.Clusters, s.AWS.Snapshot().Clusters, "the cluster with its data")
 			s.OK(t, "preview", "--refresh", "--expect-no-changes")
 		})
@@ -85,13 +85,13 @@ func TestCopiedStack(t *testing.T) {
 			t.Parallel()
 			first := newStack(t, withAlarms(nil), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
 			first.Up(t)
-			was := first.world(t)
+			was := first.inAWS(t)
 			second := quick(stacktest.Attach(t, withAlarms(set), first.AWS))
 			second.OK(t, "stack", "init")
 			second.Set(t, map[string]string{"protect": "false"})
 			assert.Contains(t, second.Fails(t, "up", "--yes", "--skip-preview"), "ConflictException")
 			second.OK(t, "destroy", "--yes")
-			assert.Equal(t, was, first.world(t))
+			assert.Equal(t, was, first.inAWS(t))
 		})
 	}
 }
@@ -142,7 +142,7 @@ func upgraded(t *testing.T) *stack {
 		require.NoError(t, err)
 		return doc
 	}
-	im := image{checkpoint: read("checkpoint.json"), world: read("aws.json")}
+	im := image{checkpoint: read("checkpoint.json"), sandbox: read("aws.json")}
 	require.NoError(t, json.Unmarshal(read("config.json"), &im.config))
 	s := im.stack(t)
 	s.AWS.Edit(aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))

@@ -87,13 +87,13 @@ func (s *tfState) add(t *testing.T, address, like string, changes map[string]any
 }
 
 // make creates in the sandbox what the state says Terraform made.
-func (s *tfState) make(world *aws.State) {
+func (s *tfState) make(sandbox *aws.State) {
 	for _, o := range s.Values.Root.Resources {
 		v := o.Values
 		switch o.Type {
 		case "aws_msk_serverless_cluster":
 			vpc := tfValues(v["vpc_config"].([]any)[0].(map[string]any))
-			world.Clusters[v.str("arn")] = &aws.Cluster{
+			sandbox.Clusters[v.str("arn")] = &aws.Cluster{
 				Name: v.str("cluster_name"), State: "ACTIVE", Bootstrap: v.str("bootstrap_brokers_sasl_iam"), IAM: true,
 				VPCs: []aws.VPCConfig{{
 					Subnets: vpc.list("subnet_ids"), SecurityGroups: vpc.list("security_group_ids"),
@@ -101,37 +101,37 @@ func (s *tfState) make(world *aws.State) {
 				Tags: v.tags(),
 			}
 		case "aws_security_group":
-			world.SecurityGroups[v.str("id")] = &aws.SecurityGroup{
+			sandbox.SecurityGroups[v.str("id")] = &aws.SecurityGroup{
 				Region: "ap-south-1", VPC: v.str("vpc_id"), Name: v.str("name"), Description: v.str("description"),
 				Tags: v.tags(),
 			}
 		case "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule":
-			g := world.SecurityGroups[v.str("security_group_id")]
+			g := sandbox.SecurityGroups[v.str("security_group_id")]
 			g.Rules = append(g.Rules, &aws.Rule{
 				ID: v.str("id"), Egress: strings.Contains(o.Type, "egress"), Protocol: v.str("ip_protocol"),
 				From: v.port("from_port"), To: v.port("to_port"), CIDR: v.str("cidr_ipv4"),
 				Group: v.str("referenced_security_group_id"), Description: v.str("description"), Tags: v.tags(),
 			})
 		case "aws_cloudwatch_log_group":
-			world.LogGroups[v.str("arn")] = &aws.LogGroup{
+			sandbox.LogGroups[v.str("arn")] = &aws.LogGroup{
 				RetentionDays: v.port("retention_in_days"), Class: "STANDARD", Tags: v.tags(),
 			}
 		case "aws_iam_role":
-			world.Roles[v.str("name")] = &aws.Role{
+			sandbox.Roles[v.str("name")] = &aws.Role{
 				Path: v.str("path"), ID: v.str("unique_id"), TrustPolicy: v.str("assume_role_policy"),
 				MaxSessionDuration: 3600, Boundary: v.str("permissions_boundary"), Tags: v.tags(),
 			}
 		case "aws_iam_instance_profile":
-			world.InstanceProfiles[v.str("name")] = &aws.InstanceProfile{
+			sandbox.InstanceProfiles[v.str("name")] = &aws.InstanceProfile{
 				Path: v.str("path"), ID: v.str("unique_id"), Role: v.str("role"), Tags: v.tags(),
 			}
 		case "aws_iam_policy":
-			world.Policies[v.str("name")] = &aws.Policy{
+			sandbox.Policies[v.str("name")] = &aws.Policy{
 				Path: v.str("path"), ID: v.str("policy_id"), Description: v.str("description"),
 				Document: v.str("policy"), Tags: v.tags(),
 			}
 		case "aws_iam_role_policy_attachment":
-			role := world.Roles[v.str("role")]
+			role := sandbox.Roles[v.str("role")]
 			role.Attached = append(role.Attached, v.str("policy_arn"))
 			slices.Sort(role.Attached)
 		}

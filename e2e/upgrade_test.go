@@ -19,15 +19,15 @@ func TestUpgradeKeepsTeamsPolicies(t *testing.T) {
 	t.Parallel()
 	checkpoint, err := os.ReadFile("e2e/testdata/upgrade/state.json")
 	require.NoError(t, err)
-	world, err := os.ReadFile("e2e/testdata/upgrade/aws.json")
+	sandbox, err := os.ReadFile("e2e/testdata/upgrade/aws.json")
 	require.NoError(t, err)
 	config := configtest.With(map[string]string{
 		"alarmTopicArn": "arn:aws:sns:ap-south-1:123456789012:operators", "clients": configtest.Readers,
 	})
-	s := image{config, checkpoint, world}.stack(t)
+	s := image{config, checkpoint, sandbox}.stack(t)
 	const quant = "crypto-stream-ap-south-1-consumer-quant"
-	s.AWS.Edit(func(world *aws.State) {
-		world.Roles["quant-app"] = &aws.Role{
+	s.AWS.Edit(func(sandbox *aws.State) {
+		sandbox.Roles["quant-app"] = &aws.Role{
 			Path: "/", TrustPolicy: otherTrust, Attached: []string{"arn:aws:iam::123456789012:policy/" + quant},
 		}
 	})

@@ -33,13 +33,8 @@ func TestWorkflowsPinActions(t *testing.T) {
 			if strings.HasPrefix(use[1], "./") {
 				continue
 			}
-			assert.Regexp(
-				t,
-				pinned,
-				use[1],
-				"%s: an action is pinned by its commit, and says which version that is",
-				file,
-			)
+			assert.Regexp(t, pinned, use[1], "%s: an action is pinned by its commit, and says which version that is",
+				file)
 		}
 	}
 }
@@ -123,23 +118,13 @@ func TestWorkflowsWaitForApproval(t *testing.T) {
 		}
 		j := w.Jobs[name]
 		before := j.Needs.Value
-		assert.Contains(
-			t,
-			j.Name,
-			fmt.Sprintf("${{ needs.%s.outputs.headline }}", before),
-			"%s: the reviewer sees what it would do",
-			id,
-		)
+		assert.Contains(t, j.Name, fmt.Sprintf("${{ needs.%s.outputs.headline }}", before),
+			"%s: the reviewer sees what it would do", id)
 		require.Contains(t, w.Jobs, before, id)
 		assert.NotEmpty(t, w.Jobs[before].Outputs["headline"], id)
 		assert.False(t, w.Jobs[before].deploys(), id)
-		assert.Equal(
-			t,
-			35,
-			w.Jobs["build"].With["retention-days"],
-			"%s: the programs outlive an approval, which takes up to 30 days",
-			id,
-		)
+		assert.Equal(t, 35, w.Jobs["build"].With["retention-days"],
+			"%s: the programs outlive an approval, which takes up to 30 days", id)
 		assert.Equal(t, "vars.PIPELINE == 'on' && github.ref == 'refs/heads/main'", w.Jobs["build"].If, id)
 	}
 	for file, jobs := range map[string][2]string{"apply.yml": {"plan", "apply"}, "repair.yml": {"look", "repair"}} {
@@ -244,19 +229,12 @@ func TestWorkflowsInstallByChecksum(t *testing.T) {
 				continue
 			}
 			id := file + " " + name
-			assert.Equal(
-				t,
-				"${{ vars.PULUMI_BACKEND_URL }}",
-				j.Env["PULUMI_BACKEND_URL"],
-				"%s: each environment has its own bucket",
-				id,
-			)
+			assert.Equal(t, "${{ vars.PULUMI_BACKEND_URL }}", j.Env["PULUMI_BACKEND_URL"],
+				"%s: each environment has its own bucket", id)
 			assert.Equal(t, "read", j.Permissions["actions"], "%s: to read the environment's rules", id)
-			assert.False(
-				t,
+			assert.False(t,
 				slices.ContainsFunc(j.Steps, func(s step) bool { return strings.HasPrefix(s.Uses, "pulumi/actions") }),
-				id,
-			)
+				id)
 		}
 	}
 }

@@ -87,10 +87,8 @@ func (c *applyCmd) check(s *session, made metadata, digest string) ([]string, er
 		}
 	}
 	if c.Digest != "" && c.Digest != digest {
-		refusals = append(
-			refusals,
-			fmt.Sprintf("the plan's digest is %s, and the approved plan's is %s", digest, c.Digest),
-		)
+		refusals = append(refusals,
+			fmt.Sprintf("the plan's digest is %s, and the approved plan's is %s", digest, c.Digest))
 	}
 	for _, f := range []struct{ what, plan, here string }{
 		{"repository", made.Repository, here.Repository},

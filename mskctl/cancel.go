@@ -18,10 +18,7 @@ func (c *cancelCmd) Run(s *session) error {
 	if err := s.stream(c.Stack, "cancel", "--yes"); err != nil {
 		return quietExit(err)
 	}
-	fmt.Fprintf(
-		s.stdout,
-		"stack %s is not locked; see docs/recovery.md, \"A killed deployment\", for what to do next\n",
-		c.Stack,
-	)
+	fmt.Fprintf(s.stdout,
+		"stack %s is not locked; see docs/recovery.md, \"A killed deployment\", for what to do next\n", c.Stack)
 	return nil
 }

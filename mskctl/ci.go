@@ -67,7 +67,7 @@ func (s *session) runURL() string {
 // fileURL returns the address of a file of the repository's default branch.
 func (s *session) fileURL(path string) string { return s.repositoryURL() + "/blob/HEAD/" + path }
 
-// prebuiltCmd changes Pulumi.yaml.
+// prebuiltCmd makes Pulumi run bin/msk-serverless instead of building the program.
 type prebuiltCmd struct{}
 
 // Help returns the details of mskctl ci prebuilt --help.
@@ -77,7 +77,7 @@ func (prebuiltCmd) Help() string {
 Example: mskctl ci prebuilt`
 }
 
-// Run changes Pulumi.yaml.
+// Run sets the program in Pulumi.yaml.
 func (prebuiltCmd) Run(s *session) error {
 	program := "bin/" + project.Name
 	if _, err := os.Stat(s.path(program)); err != nil {

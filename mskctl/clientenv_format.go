@@ -85,13 +85,8 @@ func (c *clientSettings) properties() string {
 		lines = append(lines, "ssl.truststore.type=PEM", "ssl.truststore.location="+c.CAFile)
 	}
 	if c.writes() {
-		lines = append(
-			lines,
-			"acks="+c.Acks,
-			"enable.idempotence="+strconv.FormatBool(c.EnableIdempotence),
-			"compression.type="+c.CompressionType,
-			"linger.ms="+strconv.Itoa(c.LingerMS),
-		)
+		lines = append(lines, "acks="+c.Acks, "enable.idempotence="+strconv.FormatBool(c.EnableIdempotence),
+			"compression.type="+c.CompressionType, "linger.ms="+strconv.Itoa(c.LingerMS))
 	}
 	if len(c.TopicPrefixes) > 0 {
 		lines = append(lines, "# Topics may begin with: "+strings.Join(c.TopicPrefixes, " "))

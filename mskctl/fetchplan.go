@@ -25,8 +25,8 @@ type fetchPlanCmd struct {
 func (fetchPlanCmd) Help() string {
 	return `Asks GitHub about the run, and believes nothing that the plan says of itself. Refuses a run of another
 repository, a fork, another workflow or branch, and one of another commit than main has now. The run may have failed for
-other stacks. Publishes the plan's summary, and sets the outputs digest and headline. Needs GH_TOKEN, which may read the repository's actions
-and contents.
+other stacks. Publishes the plan's summary, and sets the outputs digest and headline. Needs GH_TOKEN, which may read the
+repository's actions and contents.
 
 Example: mskctl ci fetch-plan prod 1234567890 plan`
 }
@@ -108,10 +108,8 @@ func refuseRun(run *github.WorkflowRun, repository, workflow, tip, here string) 
 	}
 	switch {
 	case run.GetHeadSHA() != tip:
-		refusals = append(
-			refusals,
-			fmt.Sprintf("the plan is stale: it was made of %s, and main is at %s", run.GetHeadSHA(), tip),
-		)
+		refusals = append(refusals,
+			fmt.Sprintf("the plan is stale: it was made of %s, and main is at %s", run.GetHeadSHA(), tip))
 	case here != tip:
 		refusals = append(refusals, fmt.Sprintf("this run has %s checked out, and main is at %s", here, tip))
 	}

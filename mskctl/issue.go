@@ -110,13 +110,8 @@ func (r repository) closeIssue(s *session, number int) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = r.client.Issues.Edit(
-		s.ctx,
-		r.owner,
-		r.name,
-		number,
-		&github.IssueRequest{State: &state, StateReason: &reason},
-	)
+	_, _, err = r.client.Issues.Edit(s.ctx, r.owner, r.name, number,
+		&github.IssueRequest{State: &state, StateReason: &reason})
 	fmt.Fprintf(s.stdout, "closed #%d\n", number)
 	return err
 }

@@ -56,14 +56,9 @@ func main() {
 // run runs mskctl with the arguments and returns its exit code.
 func run(args []string, s *session) int {
 	helped := false
-	parser, err := kong.New(
-		&cli{},
-		kong.Name("mskctl"),
-		kong.Description(description),
-		kong.Writers(s.stdout, s.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Exit(func(int) { helped = true }),
-	)
+	parser, err := kong.New(&cli{}, kong.Name("mskctl"), kong.Description(description),
+		kong.Writers(s.stdout, s.stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(int) { helped = true }))
 	if err != nil {
 		return s.fail(err)
 	}
@@ -109,11 +104,8 @@ func helpInPlace(node *kong.Node, args []string) error {
 	for _, arg := range args[:i] {
 		next := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == arg })
 		if next < 0 {
-			return fmt.Errorf(
-				"%s after %q: write it right after the command's name, and nothing behind it",
-				args[i],
-				arg,
-			)
+			return fmt.Errorf("%s after %q: write it right after the command's name, and nothing behind it", args[i],
+				arg)
 		}
 		node = node.Children[next]
 	}

@@ -156,20 +156,12 @@ func archive(t *testing.T, name, script string) string {
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	// A CLI that writes down its arguments, and the content of the file that it is to install.
-	cli := archive(
-		t,
-		"pulumi/pulumi",
-		"#!/bin/sh\necho \"$@\" >\"$(dirname \"$0\")/ran\"\ncat \"${6#--file=}\" >>\"$(dirname \"$0\")/ran\"\n",
-	)
+	cli := archive(t, "pulumi/pulumi",
+		"#!/bin/sh\necho \"$@\" >\"$(dirname \"$0\")/ran\"\ncat \"${6#--file=}\" >>\"$(dirname \"$0\")/ran\"\n")
 	const provider = "the provider"
 	pins := func(cliSum, providerSum string) string {
-		return fmt.Sprintf(
-			`[{"archive":%q,"sha256":%q},{"archive":%q,"sha256":%q}]`,
-			cliArchive,
-			cliSum,
-			providerArchive,
-			providerSum,
-		)
+		return fmt.Sprintf(`[{"archive":%q,"sha256":%q},{"archive":%q,"sha256":%q}]`, cliArchive, cliSum,
+			providerArchive, providerSum)
 	}
 	right := pins(sha256Of(cli), sha256Of(provider))
 	for _, c := range []struct {
@@ -201,11 +193,9 @@ func TestInstall(t *testing.T) {
 			require.Zero(t, code, out)
 			ran, err := os.ReadFile(filepath.Join(dir, "bin", "cli", "ran"))
 			require.NoError(t, err)
-			assert.Regexp(
-				t,
+			assert.Regexp(t,
 				`^plugin install resource aws v6\.83\.4 --file=\S+ --reinstall --non-interactive\nthe provider$`,
-				string(ran),
-			)
+				string(ran))
 			path, err := os.ReadFile(env["GITHUB_PATH"])
 			require.NoError(t, err)
 			assert.Equal(t, filepath.Join(dir, "bin", "cli")+"\n", string(path))

@@ -86,10 +86,8 @@ func (p *preview) errors() []string {
 		case d.Severity != "error" || text == "":
 		case refused != nil:
 			kind, name := step{URN: refused[2]}.resource()
-			protections = append(
-				protections,
-				fmt.Sprintf("%s (%s) is protected, and this would %s it.", name, kind, refused[1]),
-			)
+			protections = append(protections,
+				fmt.Sprintf("%s (%s) is protected, and this would %s it.", name, kind, refused[1]))
 		default:
 			others = append(others, text)
 		}

@@ -114,25 +114,14 @@ func TestInitPrintsSubjectsAndCodeownersErrors(t *testing.T) {
 	}}
 	out, _ := g.mskctl(t, dir, nil, "init", "prod")
 	assert.Contains(t, out, "FAILED  GitHub's environment prod\n        | there is no such environment\n")
-	assert.Contains(
-		t,
-		out,
-		"prod-preview: repo:acme/streams:environment:prod-preview or repo:acme@11/streams@22:environment:prod-preview",
-	)
+	assert.Contains(t, out,
+		"prod-preview: repo:acme/streams:environment:prod-preview or repo:acme@11/streams@22:environment:prod-preview")
 	assert.Contains(t, out, "prod: repo:acme/streams:environment:prod or repo:acme@11/streams@22:environment:prod\n")
-	assert.Contains(
-		t,
-		out,
-		"FAILED  CODEOWNERS\n        | .github/CODEOWNERS:3: Unknown owner: * @your-organization/platform\n",
-	)
+	assert.Contains(t, out,
+		"FAILED  CODEOWNERS\n        | .github/CODEOWNERS:3: Unknown owner: * @your-organization/platform\n")
 
-	out, _ = g.mskctl(
-		t,
-		dir,
-		map[string]string{"GITHUB_REPOSITORY_OWNER_ID": "1", "GITHUB_REPOSITORY_ID": "2"},
-		"init",
-		"prod",
-	)
+	out, _ = g.mskctl(t, dir, map[string]string{"GITHUB_REPOSITORY_OWNER_ID": "1", "GITHUB_REPOSITORY_ID": "2"}, "init",
+		"prod")
 	assert.Contains(t, out, "repo:acme@1/streams@2:environment:prod", "a workflow knows the ids")
 	out, _ = g.mskctl(t, dir, map[string]string{"GH_TOKEN": ""}, "init", "prod")
 	assert.Equal(t, 3, strings.Count(out, "set GITHUB_REPOSITORY=<owner>/<name> and GH_TOKEN"), out)

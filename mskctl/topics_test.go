@@ -35,11 +35,8 @@ func newTopicsFolder(t *testing.T) *topicsFolder {
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	f := &topicsFolder{cluster, t.TempDir()}
-	f.write(
-		t,
-		"operator.env",
-		fmt.Sprintf("AWS_REGION=ap-south-1\nKAFKA_BOOTSTRAP_SERVERS=%s\n", cluster.ListenAddrs()[0]),
-	)
+	f.write(t, "operator.env",
+		fmt.Sprintf("AWS_REGION=ap-south-1\nKAFKA_BOOTSTRAP_SERVERS=%s\n", cluster.ListenAddrs()[0]))
 	f.write(t, "topics/prod.yaml", topicsCatalogue)
 	return f
 }
@@ -107,24 +104,13 @@ func TestTopics(t *testing.T) {
 		"apply", "prod", env, "--delete=exchg.old.*")
 	f.expect(t, 1, "--delete exchg.older.*: the cluster has no such topic",
 		"apply", "prod", env, "--delete=exchg.older.*", "--delete-count=1")
-	f.expect(
-		t,
-		1,
-		"exchg.binance.deltas.BTCUSDT is in the catalogue",
-		"apply",
-		"prod",
-		env,
-		"--delete=*",
-		"--delete-count=6",
-	)
+	f.expect(t, 1, "exchg.binance.deltas.BTCUSDT is in the catalogue", "apply", "prod", env, "--delete=*",
+		"--delete-count=6")
 	f.expect(t, 0, "All topics are as declared", "apply", "prod", env, "--delete=exchg.old.*", "--delete-count=2")
 	f.expect(t, 0, "", "check", "prod", env)
 
-	f.write(
-		t,
-		"topics/prod.yaml",
-		strings.Replace(topicsCatalogue, "trades:", "trades: {settings: {cleanup.policy: compact}}", 1),
-	)
+	f.write(t, "topics/prod.yaml",
+		strings.Replace(topicsCatalogue, "trades:", "trades: {settings: {cleanup.policy: compact}}", 1))
 	f.expect(t, 10, "refused       exchg.binance.trades.BTCUSDT", "plan", "prod", env)
 	f.expect(t, 1, "cleanup.policy is delete, and the catalogue wants compact", "apply", "prod", env)
 }
@@ -132,11 +118,8 @@ func TestTopics(t *testing.T) {
 func TestTopicsRefusesTheWrongSettings(t *testing.T) {
 	t.Parallel()
 	f := newTopicsFolder(t)
-	f.write(
-		t,
-		"bad.env",
-		"KAFKA_BOOTSTRAP_SERVERS=localhost\nKAFKA_SECURITY_PROTOCOL=PLAINTEXT\nKAFKA_SASL_MECHANISM=PLAIN\n",
-	)
+	f.write(t, "bad.env",
+		"KAFKA_BOOTSTRAP_SERVERS=localhost\nKAFKA_SECURITY_PROTOCOL=PLAINTEXT\nKAFKA_SASL_MECHANISM=PLAIN\n")
 	for _, want := range []string{
 		"AWS_REGION: not set; mskctl client-env <stack> --role operator prints it",
 		`KAFKA_BOOTSTRAP_SERVERS: "localhost": must be host:port`,
@@ -175,23 +158,13 @@ func TestTopicsChecksPrefixes(t *testing.T) {
 	f.write(t, "Pulumi.prod.yaml", string(stack))
 	f.expect(t, 0, "binance", "plan", "prod", "--offline")
 	f.write(t, "topics/prod.yaml", topicsCatalogue+"topics: {trades.x: , other.x: }\n")
-	f.expect(
-		t,
-		1,
+	f.expect(t, 1,
 		"topics/prod.yaml:6: topic other.x: no client may write it; Pulumi.prod.yaml has the prefixes exchg., trades.",
-		"plan",
-		"prod",
-		"--offline",
-	)
+		"plan", "prod", "--offline")
 	f.write(t, "topics/prod.yaml", topicsCatalogue+"topics: {trades.x: }\n")
-	f.expect(
-		t,
-		0,
+	f.expect(t, 0,
 		"warning: topics/prod.yaml:6: topic trades.x: no client may read it: Pulumi.prod.yaml lets clients read exchg.",
-		"plan",
-		"prod",
-		"--offline",
-	)
+		"plan", "prod", "--offline")
 	f.write(t, "Pulumi.prod.yaml", "config:\n  msk-serverless:clusterName: x\n")
 	f.expect(t, 1, "Pulumi.prod.yaml: the configuration has errors", "plan", "prod", "--offline")
 }

@@ -20,16 +20,8 @@ func TestWorkflowsCommandsParse(t *testing.T) {
 	actions, err := filepath.Glob("../.github/actions/*/action.yml")
 	require.NoError(t, err)
 	command := regexp.MustCompile(`(?m)run: bin/mskctl (.*)$`)
-	values := strings.NewReplacer(
-		`"$RUN"`,
-		"42",
-		`"$PULL_REQUEST"`,
-		"7",
-		`"Preview without`,
-		"Preview",
-		` AWS credentials, in the sandbox,"`,
-		"",
-	)
+	values := strings.NewReplacer(`"$RUN"`, "42", `"$PULL_REQUEST"`, "7", `"Preview without`, "Preview",
+		` AWS credentials, in the sandbox,"`, "")
 	parsed := 0
 	for _, file := range append(files, actions...) {
 		doc, err := os.ReadFile(file)

@@ -22,8 +22,8 @@ import (
 const credentialsUsage = `usage: go run ./sandbox credentials [flags] <role or client>
 
 Prints temporary credentials for the sandbox's Kafka, as a file for a shell or --env-file. The name is that of a role,
-or of a managed policy, which a role that doesn't exist otherwise then has. It may be left out up to a hyphen:
-collector, operator, consumer, or the name of a team.
+or of a managed policy: then the credentials have that policy alone. It may be shortened to what follows a hyphen:
+collector, operator, consumer, or a client's name.
 
 `
 
@@ -100,7 +100,8 @@ func (d folder) keep(c issued) error {
 	return os.Rename(file+".new", file)
 }
 
-// lock locks a file until it is closed, if another process has it: after it is done, or not at all.
+// lock locks a file until the file is closed. If another process holds the lock, lock waits for it if wait is set, and
+// fails otherwise.
 func (d folder) lock(name string, wait bool) (*os.File, error) {
 	file, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// foreground says whether we are in the foreground of a terminal, so that its Ctrl-C goes to our whole process group.
+// foreground reports whether this process is in the foreground of a terminal, so that Ctrl-C reaches its whole process
+// group.
 func foreground() bool {
 	tty, err := os.Open("/dev/tty")
 	if err != nil {

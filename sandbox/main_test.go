@@ -38,11 +38,8 @@ func TestRun(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(root, "bin"), 0o755))
 	require.NoError(
 		t,
-		os.WriteFile(
-			filepath.Join(root, "bin", "ours"),
-			[]byte("#!/bin/sh\necho \"$PULUMI_DEBUG_PROVIDERS\" >\"$1\"; exit 7\n"),
-			0o755,
-		),
+		os.WriteFile(filepath.Join(root, "bin", "ours"),
+			[]byte("#!/bin/sh\necho \"$PULUMI_DEBUG_PROVIDERS\" >\"$1\"; exit 7\n"), 0o755),
 	)
 	out := filepath.Join(root, "out")
 	code, err := run([]string{"ours", out})
@@ -69,10 +66,8 @@ func TestSignals(t *testing.T) {
 		_, _ = os.ReadFile(ready) // until the command has set its trap
 		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	}()
-	code, err := pass(
-		[]string{"sh", "-c", `trap "exit 9" TERM; echo >"$0"; while :; do sleep 0.05; done`, ready},
-		[]string{"PATH=" + os.Getenv("PATH")},
-	)
+	code, err := pass([]string{"sh", "-c", `trap "exit 9" TERM; echo >"$0"; while :; do sleep 0.05; done`, ready},
+		[]string{"PATH=" + os.Getenv("PATH")})
 	require.NoError(t, err)
 	assert.Equal(t, 9, code)
 }

@@ -118,15 +118,8 @@ func BenchmarkInstruments(b *testing.B) {
 	require.NoError(b, os.WriteFile(filepath.Join(dir, "symbols"), []byte(names.String()), 0o600))
 	cmd := exec.Command(os.Args[0], "produce", "-symbols", "@"+filepath.Join(dir, "symbols"), "-listen", "",
 		"-url", strings.Replace(web.URL, "http", "ws", 1)+"/stream")
-	cmd.Env = append(
-		w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="),
-		"RUN_COLLECTOR=1",
-		"KAFKA_CA_FILE="+roots,
-		"HOME="+dir,
-		"AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
-		"AWS_SECRET_ACCESS_KEY=secret",
-	)
+	cmd.Env = append(w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="), "RUN_COLLECTOR=1", "KAFKA_CA_FILE="+roots,
+		"HOME="+dir, "AWS_EC2_METADATA_DISABLED=true", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret")
 	errs := &output{}
 	cmd.Stderr = errs
 	require.NoError(b, cmd.Start())

@@ -207,21 +207,13 @@ func TestProcess(t *testing.T) {
 	t.Cleanup(cancel)
 	go exchange.Run(ctx, 10*time.Millisecond)
 	roots := filepath.Join(t.TempDir(), "roots.pem")
-	require.NoError(
-		t,
-		os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}), 0o600),
-	)
+	require.NoError(t,
+		os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}), 0o600))
 	start := func(args ...string) (*exec.Cmd, *bufio.Scanner, *output) {
 		cmd := exec.CommandContext(ctx, os.Args[0], args...)
-		cmd.Env = append(
-			w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="),
-			"RUN_COLLECTOR=1",
-			"KAFKA_CA_FILE="+roots,
-			"HOME="+filepath.Dir(roots),
-			"AWS_EC2_METADATA_DISABLED=true",
-			"AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
-			"AWS_SECRET_ACCESS_KEY=secret",
-		)
+		cmd.Env = append(w.environ("MSK_CLUSTER_NAME=", "MSK_LOG_GROUP="), "RUN_COLLECTOR=1", "KAFKA_CA_FILE="+roots,
+			"HOME="+filepath.Dir(roots), "AWS_EC2_METADATA_DISABLED=true", "AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
+			"AWS_SECRET_ACCESS_KEY=secret")
 		stdout, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		errs := &output{}

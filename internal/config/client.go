@@ -192,12 +192,8 @@ func (client Client) claim(ps *Problems, claimed map[string]string) {
 	for _, group := range client.Groups.Names {
 		other, ok := claimed[group]
 		if ok && other != client.Groups.Key {
-			ps.Add(
-				client.Groups.Key,
-				group,
-				"already in %s, and a group can serve only one client: choose another name",
-				other,
-			)
+			ps.Add(client.Groups.Key, group,
+				"already in %s, and a group can serve only one client: choose another name", other)
 			continue
 		}
 		claimed[group] = client.Groups.Key
@@ -216,11 +212,7 @@ func (l List) validateAsPrefixes(ps *Problems) {
 	ps.matchAll(l.Key, l.Names, topicPrefixRule)
 	for _, p := range l.Names {
 		if p == "_" || strings.HasPrefix(p, "__") {
-			ps.Add(
-				l.Key,
-				p,
-				"would cover Kafka's internal topics, such as __consumer_offsets: choose another prefix",
-			)
+			ps.Add(l.Key, p, "would cover Kafka's internal topics, such as __consumer_offsets: choose another prefix")
 		}
 	}
 }

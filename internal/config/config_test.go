@@ -132,10 +132,8 @@ func TestConfigReportsEveryProblemAtOnce(t *testing.T) {
 
 func TestConfigWarnsOfGroupsWithoutLag(t *testing.T) {
 	t.Parallel()
-	cfg, err := Parse(
-		project.Name,
-		configtest.With(map[string]string{"consumerGroupNames": `["team:quant","team-research"]`}),
-	)
+	cfg, err := Parse(project.Name,
+		configtest.With(map[string]string{"consumerGroupNames": `["team:quant","team-research"]`}))
 	require.NoError(t, err)
 	require.Len(t, cfg.Warnings(), 1)
 	assert.Contains(t, cfg.Warnings()[0], `consumerGroupNames: "team:quant"`)

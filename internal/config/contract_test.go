@@ -33,13 +33,7 @@ func TestConfigurationIsTheSameEverywhere(t *testing.T) {
 	cli["aws:region"] = program["aws:region"]
 	for _, key := range requiredKeys(t) {
 		if key != "aws:region" {
-			assert.Contains(
-				t,
-				[]any{"", []any{}},
-				cli[key].Default,
-				"%s: the program refuses the empty default",
-				key,
-			)
+			assert.Contains(t, []any{"", []any{}}, cli[key].Default, "%s: the program refuses the empty default", key)
 			cli[key] = setting{cli[key].Type, nil}
 		}
 	}
@@ -78,10 +72,7 @@ func settingsOfTheProgram(t *testing.T) map[string]setting {
 // requiredKeys returns the keys that an otherwise empty configuration with a client is refused for.
 func requiredKeys(t *testing.T) []string {
 	t.Helper()
-	_, err := Parse(
-		project.Name,
-		map[string]string{project.Name + ":clients": `{"a":{"reads":["a."],"groups":["a"]}}`},
-	)
+	_, err := Parse(project.Name, map[string]string{project.Name + ":clients": `{"a":{"reads":["a."],"groups":["a"]}}`})
 	var ps Problems
 	require.ErrorAs(t, err, &ps)
 	var keys []string

@@ -54,12 +54,8 @@ const (
 
 func (c Config) validateNetwork(ps *Problems) {
 	if n := len(c.FurtherVPCs); n > maxFurtherVPCs {
-		ps.Add(
-			"furtherVpcs",
-			fmt.Sprint(n, " VPCs"),
-			"list at most %d: a cluster can have endpoints in 5 VPCs",
-			maxFurtherVPCs,
-		)
+		ps.Add("furtherVpcs", fmt.Sprint(n, " VPCs"), "list at most %d: a cluster can have endpoints in 5 VPCs",
+			maxFurtherVPCs)
 	}
 	v4, v6 := validateCIDRs(ps, "clientCidrs", c.ClientCIDRs)
 	for _, cidr := range c.ClientCIDRs {

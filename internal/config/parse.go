@@ -99,13 +99,7 @@ func unknownKeys(project string, values map[string]string) Problems {
 		switch {
 		case slices.Contains(known, key):
 		case ours:
-			ps.Add(
-				short,
-				values[key],
-				"unknown setting%s; `pulumi config rm %s` removes it",
-				didYouMean(short),
-				short,
-			)
+			ps.Add(short, values[key], "unknown setting%s; `pulumi config rm %s` removes it", didYouMean(short), short)
 		case strings.HasPrefix(key, "aws:"):
 			ps.Add(
 				key,
@@ -114,13 +108,8 @@ func unknownKeys(project string, values map[string]string) Problems {
 					"settings or the AWS_* environment variables",
 			)
 		case key != UnreviewedKey && !strings.HasPrefix(key, "pulumi:"):
-			ps.Add(
-				key,
-				values[key],
-				"has no effect: nothing reads this namespace%s; `pulumi config rm %s` removes it",
-				didYouMeanIn(project, key),
-				key,
-			)
+			ps.Add(key, values[key], "has no effect: nothing reads this namespace%s; `pulumi config rm %s` removes it",
+				didYouMeanIn(project, key), key)
 		}
 	}
 	return ps
@@ -269,11 +258,8 @@ func didYouMean(key string) string {
 	best, distance := "", 4
 	for f := range reflect.TypeFor[Config]().Fields() {
 		name := f.Tag.Get("json")
-		d := levenshtein.DistanceForStrings(
-			[]rune(strings.ToLower(key)),
-			[]rune(strings.ToLower(name)),
-			levenshtein.DefaultOptions,
-		)
+		d := levenshtein.DistanceForStrings([]rune(strings.ToLower(key)), []rune(strings.ToLower(name)),
+			levenshtein.DefaultOptions)
 		if d < distance {
 			best, distance = name, d
 		}

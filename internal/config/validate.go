@@ -39,14 +39,8 @@ func (c Config) validateClusterName(ps *Problems) {
 	suffix := "-" + c.Region + "-collector"
 	room := maxRoleName - len(suffix)
 	if ps.match("clusterName", c.ClusterName, clusterNameRule) && len(c.ClusterName) > room && !c.Adopted {
-		ps.Add(
-			"clusterName",
-			c.ClusterName,
-			"must have at most %d characters: the role %q may have %d (IAM quotas)",
-			room,
-			c.ClusterName+suffix,
-			maxRoleName,
-		)
+		ps.Add("clusterName", c.ClusterName, "must have at most %d characters: the role %q may have %d (IAM quotas)",
+			room, c.ClusterName+suffix, maxRoleName)
 	}
 }
 
@@ -78,33 +72,21 @@ func (c Config) validateAlarms(ps *Problems) {
 		c.validateRegion(ps, "alarmTopicArn", c.AlarmTopicARN, alarmTopicRule)
 	}
 	if c.MaxConsumerLag < 1 {
-		ps.Add(
-			"maxConsumerLag",
-			c.MaxConsumerLag,
-			"must be 1 or more: how many messages a group may be behind in a partition",
-		)
+		ps.Add("maxConsumerLag", c.MaxConsumerLag,
+			"must be 1 or more: how many messages a group may be behind in a partition")
 	}
 	if c.MaxConsumerLagSeconds < 1 {
-		ps.Add(
-			"maxConsumerLagSeconds",
-			c.MaxConsumerLagSeconds,
-			"must be 1 or more: how many seconds a group may be behind",
-		)
+		ps.Add("maxConsumerLagSeconds", c.MaxConsumerLagSeconds,
+			"must be 1 or more: how many seconds a group may be behind")
 	}
 	if c.QuotaAlarmPercent < 1 || c.QuotaAlarmPercent > 99 {
-		ps.Add(
-			"quotaAlarmPercent",
-			c.QuotaAlarmPercent,
-			"must be 1 to 99: traffic never exceeds its quota, at which it is throttled",
-		)
+		ps.Add("quotaAlarmPercent", c.QuotaAlarmPercent,
+			"must be 1 to 99: traffic never exceeds its quota, at which it is throttled")
 	}
 	// An alarm on a Metrics Insights query looks back 3 hours (CloudWatch guide, "Metrics Insights quotas").
 	if c.SilenceMinutes < 0 || c.SilenceMinutes > 180 {
-		ps.Add(
-			"silenceMinutes",
-			c.SilenceMinutes,
-			"must be 1 to 180, as far back as CloudWatch looks, or 0 for no such alarm",
-		)
+		ps.Add("silenceMinutes", c.SilenceMinutes,
+			"must be 1 to 180, as far back as CloudWatch looks, or 0 for no such alarm")
 	}
 }
 

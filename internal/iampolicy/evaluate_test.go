@@ -192,25 +192,15 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 			require.NoError(t, err)
 			policies = append(policies, p)
 		}
-		assert.Equal(
-			t,
-			c.want,
-			Decide(policies, c.request),
-			"%s on %s by %s",
-			c.request.Action,
-			c.request.Resource,
-			c.policies,
-		)
+		assert.Equal(t, c.want, Decide(policies, c.request), "%s on %s by %s", c.request.Action, c.request.Resource,
+			c.policies)
 	}
 }
 
 // A * inside a segment of an ARN doesn't match a colon; one at its end does, as the Resource page says.
 func TestEvaluatorWildcardsAndColons(t *testing.T) {
 	t.Parallel()
-	assert.True(
-		t,
-		wild("arn:aws:logs:*:1:log-group:g:*", "arn:aws:logs:eu-west-1:1:log-group:g:log-stream:s", "[^:]"),
-	)
+	assert.True(t, wild("arn:aws:logs:*:1:log-group:g:*", "arn:aws:logs:eu-west-1:1:log-group:g:log-stream:s", "[^:]"))
 	assert.True(t, wild("arn:aws:logs:*", "arn:aws:logs:eu-west-1:1:log-group:g", "[^:]"))
 	assert.False(t, wild("arn:aws:logs:e*1:log-group:g", "arn:aws:logs:eu-west-1:1:log-group:g", "[^:]"))
 	assert.False(t, wild("arn:aws:logs:eu?1:g", "arn:aws:logs:eu:1:g", "[^:]"))

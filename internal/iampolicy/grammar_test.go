@@ -40,16 +40,10 @@ func TestGrammarRefuses(t *testing.T) {
 			arns = append(arns, topics+p+"*")
 		}
 		return compact.JSON(NewDocument(
-			Allow(
-				"Connect",
-				[]string{"kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"},
-				[]string{cluster},
-			),
-			Allow(
-				"Produce",
-				[]string{"kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"},
-				arns,
-			),
+			Allow("Connect", []string{"kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"},
+				[]string{cluster}),
+			Allow("Produce",
+				[]string{"kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"}, arns),
 		))
 	}
 	bootstrap := Allow("FindBrokers", []string{"kafka:GetBootstrapBrokers"}, []string{"*"})

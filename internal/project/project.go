@@ -92,11 +92,7 @@ func Splice(page, name, text string) (string, error) {
 	before, rest, ok := strings.Cut(page, start)
 	_, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		return "", fmt.Errorf(
-			"no lines %s and %s to write between",
-			strings.TrimSpace(start),
-			strings.TrimSpace(end),
-		)
+		return "", fmt.Errorf("no lines %s and %s to write between", strings.TrimSpace(start), strings.TrimSpace(end))
 	}
 	return before + start + text + end + after, nil
 }

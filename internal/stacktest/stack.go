@@ -110,10 +110,8 @@ func NewProject(t testing.TB, config map[string]string, attach string) *Stack {
 	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, "Pulumi.yaml"), prebuilt, 0o644))
 	state := filepath.Join(s.Dir, "state")
 	require.NoError(t, os.Mkdir(state, 0o755))
-	s.Env = append(
-		project.Environ(os.Environ(), filepath.Dir(built), state, attach),
-		"PULUMI_HOME="+filepath.Join(s.Dir, "home"),
-	)
+	s.Env = append(project.Environ(os.Environ(), filepath.Dir(built), state, attach),
+		"PULUMI_HOME="+filepath.Join(s.Dir, "home"))
 	s.WriteConfig(t)
 	return s
 }

@@ -156,21 +156,16 @@ func TestApplyAltersGrowsAndDeletes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newCluster(t)
-		require.NoError(
-			t,
-			f.CreateTopic("exchg.alter", 1, map[string]string{"retention.ms": "1000", "max.message.bytes": "5"}),
-		)
+		require.NoError(t,
+			f.CreateTopic("exchg.alter", 1, map[string]string{"retention.ms": "1000", "max.message.bytes": "5"}))
 		require.NoError(t, f.CreateTopic("exchg.grow", 2, nil))
 		require.NoError(t, f.CreateTopic("exchg.same", 3, map[string]string{"cleanup.policy": "compact"}))
 		require.NoError(t, f.CreateTopic("exchg.old.a", 1, nil))
 		require.NoError(t, f.CreateTopic("exchg.old.b", 300, nil))
 		require.NoError(t, f.CreateTopic("exchg.other", 1, nil))
-		c := (&Catalogue{}).with(
-			Topic{"exchg.alter", 2, map[string]string{"retention.ms": "2000"}},
-			Topic{"exchg.grow", 9, nil},
-			Topic{"exchg.same", 3, map[string]string{"cleanup.policy": "compact"}},
-			Topic{"exchg.new", 1, map[string]string{"retention.ms": "3000", "compression.type": "zstd"}},
-		)
+		c := (&Catalogue{}).with(Topic{"exchg.alter", 2, map[string]string{"retention.ms": "2000"}},
+			Topic{"exchg.grow", 9, nil}, Topic{"exchg.same", 3, map[string]string{"cleanup.policy": "compact"}},
+			Topic{"exchg.new", 1, map[string]string{"retention.ms": "3000", "compression.type": "zstd"}})
 		require.NoError(t, apply(t, f, c, "exchg.old.a", "exchg.old.b"))
 		state, err := f.connect(t).State(t.Context())
 		require.NoError(t, err)
@@ -178,12 +173,8 @@ func TestApplyAltersGrowsAndDeletes(t *testing.T) {
 		assert.False(t, plan.Changes(), "%+v", plan)
 		assert.Equal(t, 4, plan.Same)
 		assert.Equal(t, []Topic{{"exchg.other", 1, map[string]string{}}}, plan.Unlisted, "left alone")
-		assert.Equal(
-			t,
-			map[string]string{"retention.ms": "2000"},
-			state["exchg.alter"].Settings,
-			"and the rest has its default",
-		)
+		assert.Equal(t, map[string]string{"retention.ms": "2000"}, state["exchg.alter"].Settings,
+			"and the rest has its default")
 	})
 }
 

@@ -26,14 +26,10 @@ func TestExport(t *testing.T) {
 		}
 		require.NoError(t, f.CreateTopic("exchg.binance.spot-2.trades.BTC", 1, nil))
 		require.NoError(t, f.CreateTopic("exchg.binance.futures.trades.BTC", 1, map[string]string{"retention.ms": "-1"}))
-		require.NoError(
-			t,
-			f.CreateTopic("exchg.binance.futures.deltas.BTC", 1, map[string]string{"retention.bytes": "268435456000"}),
-		)
-		require.NoError(
-			t,
-			f.CreateTopic("reference", 3, map[string]string{"cleanup.policy": "delete,compact", "segment.ms": "1"}),
-		)
+		require.NoError(t,
+			f.CreateTopic("exchg.binance.futures.deltas.BTC", 1, map[string]string{"retention.bytes": "268435456000"}))
+		require.NoError(t,
+			f.CreateTopic("reference", 3, map[string]string{"cleanup.policy": "delete,compact", "segment.ms": "1"}))
 		require.NoError(t, f.CreateTopic("a..b.c.d", 1, nil))
 		require.NoError(t, f.CreateTopic("__internal", 1, nil))
 

@@ -136,8 +136,7 @@ func TestLoadReportsMistakes(t *testing.T) {
 		feed + "topics:\n exchg.trades.A:\n":   ":7: topic exchg.trades.A: is already declared at ",
 		"topics:\n exchg.a:\nignore: [exchg*]": ":2: topic exchg.a: is also under ignore",
 
-		setting + "{segment.bytes: 1}": ":3: exchg.a: segment.bytes: MSK Serverless" +
-			" doesn't let it be set; it does cleanup.policy",
+		setting + "{segment.bytes: 1}": ":3: exchg.a: segment.bytes: can't be set on MSK Serverless; only cleanup.policy",
 		setting + "{retention.ms: 3w}": ":3: exchg.a: retention.ms: 3w:" +
 			" must be a whole number of milliseconds, at least 1",
 		setting + "{retention.ms: -2}":            ":3: exchg.a: retention.ms: -2: must be",

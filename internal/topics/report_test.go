@@ -68,12 +68,8 @@ func TestPlanReport(t *testing.T) {
 		}
 		state[topic.Name] = Current{Topic: topic, Effective: effective}
 	}
-	c := numbered(30, 1).with(
-		Topic{"exchg.alter", 1, map[string]string{"retention.ms": "86400000"}},
-		Topic{"exchg.grow", 300, nil},
-		Topic{"exchg.shrink", 2, nil},
-		Topic{"exchg.same", 1, nil},
-	)
+	c := numbered(30, 1).with(Topic{"exchg.alter", 1, map[string]string{"retention.ms": "86400000"}},
+		Topic{"exchg.grow", 300, nil}, Topic{"exchg.shrink", 2, nil}, Topic{"exchg.same", 1, nil})
 	c.ignore = []glob{"ign*"}
 	r := Compare(c, state, []string{"exchg.old"}).Report()
 	require.ErrorContains(t, r.Err(), "exchg.shrink: it has 3 partitions")

@@ -26,10 +26,8 @@ func (*provider) CheckConfig(_ context.Context, req plugin.CheckConfigRequest) (
 	for key := range req.News {
 		if k := string(key); !slices.Contains(configKeys, k) && k != "version" && k != "pluginDownloadURL" &&
 			!strings.HasPrefix(k, "__") {
-			res.Failures = append(
-				res.Failures,
-				plugin.CheckFailure{Property: key, Reason: k + ": unknown provider setting"},
-			)
+			res.Failures = append(res.Failures,
+				plugin.CheckFailure{Property: key, Reason: k + ": unknown provider setting"})
 		}
 	}
 	return res, nil

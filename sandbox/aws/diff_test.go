@@ -195,10 +195,8 @@ func TestInlineRules(t *testing.T) {
 	assert.Empty(t, e.diff(g, with(in, "ingress", []any{a, b})).ChangedKeys)
 	e.sandbox.Edit(func(s *State) {
 		for _, cidr := range []string{"1.0.0.0/8", "2.0.0.0/8"} {
-			s.SecurityGroups[g.id].Rules = append(
-				s.SecurityGroups[g.id].Rules,
-				&Rule{ID: "sgr-" + cidr, Protocol: "tcp", From: 22, To: 22, CIDR: cidr},
-			)
+			s.SecurityGroups[g.id].Rules = append(s.SecurityGroups[g.id].Rules,
+				&Rule{ID: "sgr-" + cidr, Protocol: "tcp", From: 22, To: 22, CIDR: cidr})
 		}
 	})
 	read, _ := e.refresh(g)

@@ -14,22 +14,15 @@ func TestConflictsOnDelete(t *testing.T) {
 	group := e.create(groupToken, "brokers", object{"vpcId": theVPC})
 	cluster := e.create(clusterToken, "c", clusterInputs(group.id))
 	client := e.create(groupToken, "client", object{"vpcId": theVPC})
-	rule := e.create(
-		egressToken,
-		"r",
-		object{"securityGroupId": group.id, "ipProtocol": "-1", "referencedSecurityGroupId": client.id},
-	)
+	rule := e.create(egressToken, "r",
+		object{"securityGroupId": group.id, "ipProtocol": "-1", "referencedSecurityGroupId": client.id})
 	role := e.create(roleToken, "r", object{"assumeRolePolicy": trust})
 	policy := e.create(policyToken, "p", object{"policy": readOnly})
 	attached := e.create(attachmentToken, "a", object{"role": role.id, "policyArn": policy.id})
 	profile := e.create(profileToken, "p", object{"role": role.id})
 
-	require.ErrorContains(
-		t,
-		e.remove(group),
-		"DependencyViolation: resource "+group.id+" has a dependent object",
-		"a cluster's",
-	)
+	require.ErrorContains(t, e.remove(group), "DependencyViolation: resource "+group.id+" has a dependent object",
+		"a cluster's")
 	require.ErrorContains(t, e.remove(client), "DependencyViolation", "another group's rule names it")
 	require.ErrorContains(t, e.remove(role), "DeleteConflict: Cannot delete entity, must detach all policies first.")
 	require.ErrorContains(t, e.remove(policy), "DeleteConflict")

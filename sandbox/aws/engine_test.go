@@ -86,10 +86,8 @@ func (e engine) tryCreate(typ, name string, in object) (res, error) {
 	if problem != "" {
 		return res{}, fmt.Errorf("check: %s", problem)
 	}
-	r, err := e.Create(
-		e.Context(),
-		plugin.CreateRequest{URN: urn(typ, name), Name: name, Type: tokens.Type(typ), Properties: inputs},
-	)
+	r, err := e.Create(e.Context(),
+		plugin.CreateRequest{URN: urn(typ, name), Name: name, Type: tokens.Type(typ), Properties: inputs})
 	return res{typ, name, string(r.ID), inputs, r.Properties}, err
 }
 
@@ -133,10 +131,8 @@ func (e engine) tryUpdate(r res, in object) (res, error) {
 func (e engine) refresh(r res) (res, bool) {
 	e.Helper()
 	got, err := e.Read(e.Context(), plugin.ReadRequest{
-		URN: urn(
-			r.typ,
-			r.name,
-		), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, State: r.out,
+		URN: urn(r.typ,
+			r.name), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, State: r.out,
 	})
 	require.NoError(e, err)
 	return res{r.typ, r.name, string(got.ID), got.Inputs, got.Outputs}, got.ID != ""
@@ -145,10 +141,8 @@ func (e engine) refresh(r res) (res, bool) {
 func (e engine) remove(r res) error {
 	e.Helper()
 	_, err := e.Delete(e.Context(), plugin.DeleteRequest{
-		URN: urn(
-			r.typ,
-			r.name,
-		), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, Outputs: r.out,
+		URN: urn(r.typ,
+			r.name), Name: r.name, Type: tokens.Type(r.typ), ID: resource.ID(r.id), Inputs: r.in, Outputs: r.out,
 	})
 	return err
 }

@@ -63,10 +63,8 @@ func putEventRule(r *request) error {
 	var pattern map[string]any
 	err := json.Unmarshal([]byte(r.in.str("eventPattern")), &pattern)
 	if err != nil || len(pattern) == 0 || !isPattern(pattern) {
-		return eventError(
-			"InvalidEventPatternException",
-			"Event pattern is not valid. Reason: \"...\" must be an object or an array",
-		)
+		return eventError("InvalidEventPatternException",
+			"Event pattern is not valid. Reason: \"...\" must be an object or an array")
 	}
 	arn := r.eventRuleARN(r.id)
 	rule := r.state.EventRules[arn]

@@ -56,10 +56,8 @@ func TestFaults(t *testing.T) {
 		t.Parallel()
 		e := newEngine(t, New(), nil)
 		e.sandbox.Fail(Fault{Operation: LookUp, Error: Throttled})
-		_, err := e.Invoke(
-			t.Context(),
-			plugin.InvokeRequest{Tok: "aws:ec2/getVpc:getVpc", Args: properties(object{"id": theVPC})},
-		)
+		_, err := e.Invoke(t.Context(),
+			plugin.InvokeRequest{Tok: "aws:ec2/getVpc:getVpc", Args: properties(object{"id": theVPC})})
 		require.EqualError(t, err, "reading Vpc ("+theVPC+"): ThrottlingException: Rate exceeded")
 	})
 }

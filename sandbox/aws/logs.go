@@ -91,10 +91,8 @@ func (r *request) putLogGroup(g *LogGroup) error {
 		return &Error{
 			Status: 400,
 			Code:   "InvalidParameterException",
-			Message: fmt.Sprintf(
-				"The specified KMS key does not exist or is not allowed to be used with Arn '%s'",
-				key,
-			),
+			Message: fmt.Sprintf("The specified KMS key does not exist or is not allowed to be used with Arn '%s'",
+				key),
 		}
 	}
 	g.KMSKey, g.RetentionDays, g.Tags = key, r.in.num("retentionInDays"), r.in.dict("tagsAll")

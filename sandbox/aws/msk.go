@@ -89,12 +89,8 @@ func createCluster(r *request) (string, error) {
 	id := r.state.newID("cluster", r.provider.region+"/"+name, 40)
 	uuid := fmt.Sprintf("%s-%s-%s-%s-%s-s1", id[:8], id[8:12], id[12:16], id[16:20], id[20:32])
 	arn := r.arn("kafka", "cluster/"+name+"/"+uuid)
-	c.Bootstrap = fmt.Sprintf(
-		"boot-%s.c2.kafka-serverless.%s.%s:9098",
-		id[32:],
-		r.provider.region,
-		r.provider.dnsSuffix(),
-	)
+	c.Bootstrap = fmt.Sprintf("boot-%s.c2.kafka-serverless.%s.%s:9098", id[32:], r.provider.region,
+		r.provider.dnsSuffix())
 	r.state.Clusters[arn] = c
 	return arn, nil
 }

@@ -47,16 +47,10 @@ func TestPartition(t *testing.T) {
 			c.str("arn"),
 		)
 		assert.True(t, strings.HasSuffix(c.str("arn"), "/"+c.str("clusterUuid")))
-		assert.Regexp(
-			t,
-			`^boot-[0-9a-z]{8}\.c2\.kafka-serverless\.`+region+`\.amazonaws\.com(\.cn)?:9098$`,
-			c.str("bootstrapBrokersSaslIam"),
-		)
-		role := e.create(
-			roleToken,
-			"r",
-			object{"assumeRolePolicy": trust, "permissionsBoundary": strings.Replace(boundary, "aws", want, 1)},
-		)
+		assert.Regexp(t, `^boot-[0-9a-z]{8}\.c2\.kafka-serverless\.`+region+`\.amazonaws\.com(\.cn)?:9098$`,
+			c.str("bootstrapBrokersSaslIam"))
+		role := e.create(roleToken, "r",
+			object{"assumeRolePolicy": trust, "permissionsBoundary": strings.Replace(boundary, "aws", want, 1)})
 		assert.True(t, strings.HasPrefix(role.str("arn"), "arn:"+want+":iam::123456789012:role/r-"))
 	}
 }
@@ -64,10 +58,8 @@ func TestPartition(t *testing.T) {
 func TestProviderConfig(t *testing.T) {
 	t.Parallel()
 	p := &provider{sandbox: New(), tagsKnown: true}
-	checked, err := p.CheckConfig(
-		t.Context(),
-		plugin.CheckConfigRequest{News: properties(object{"region": "eu-west-1", "regoin": "x"})},
-	)
+	checked, err := p.CheckConfig(t.Context(),
+		plugin.CheckConfigRequest{News: properties(object{"region": "eu-west-1", "regoin": "x"})})
 	require.NoError(t, err)
 	require.Len(t, checked.Failures, 1)
 	assert.Equal(t, "regoin: unknown provider setting", checked.Failures[0].Reason)
@@ -111,10 +103,8 @@ func TestServe(t *testing.T) {
 	require.NoError(t, err)
 	defer stop()
 	connect := func(region string) pulumirpc.ResourceProviderClient {
-		conn, err := grpc.NewClient(
-			"127.0.0.1:"+strings.TrimPrefix(attach, "aws:"),
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-		)
+		conn, err := grpc.NewClient("127.0.0.1:"+strings.TrimPrefix(attach, "aws:"),
+			grpc.WithTransportCredentials(insecure.NewCredentials()))
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
 		client := pulumirpc.NewResourceProviderClient(conn)

@@ -25,13 +25,8 @@ func TestRefused(t *testing.T) {
 	}
 	there := e.create(groupToken, "there", object{"vpcId": "vpc-00000002"}).id
 	cluster := func(subnets []any, groups ...any) object {
-		return with(
-			clusterInputs(),
-			"clusterName",
-			"c",
-			"vpcConfigs",
-			[]any{map[string]any{"subnetIds": subnets, "securityGroupIds": groups}},
-		)
+		return with(clusterInputs(), "clusterName", "c", "vpcConfigs",
+			[]any{map[string]any{"subnetIds": subnets, "securityGroupIds": groups}})
 	}
 	ab := []any{"subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b"}
 	document := func(statement string) object {
@@ -40,10 +35,8 @@ func TestRefused(t *testing.T) {
 	long := `{"Effect":"Allow","Action":"a:B","Resource":"arn:aws:s3:::` + strings.Repeat("x", 6144) + `"}`
 	rules := func(n int) (out []any) {
 		for i := range n {
-			out = append(
-				out,
-				map[string]any{"protocol": "tcp", "fromPort": i, "toPort": i, "cidrBlocks": []any{"10.0.0.0/8"}},
-			)
+			out = append(out,
+				map[string]any{"protocol": "tcp", "fromPort": i, "toPort": i, "cidrBlocks": []any{"10.0.0.0/8"}})
 		}
 		return out
 	}

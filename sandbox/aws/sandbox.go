@@ -121,11 +121,11 @@ func (b *Sandbox) Edit(f func(*State)) {
 // Changed returns what differs from the start, as kind and key ("roles collector"), sorted.
 func (b *Sandbox) Changed() []string {
 	flat := func(s *State) map[string]string {
-		var resourceTypes map[string]json.RawMessage
-		b, _ := json.Marshal(s)
-		_ = json.Unmarshal(b, &resourceTypes)
+		var kinds map[string]json.RawMessage
+		doc, _ := json.Marshal(s)
+		_ = json.Unmarshal(doc, &kinds)
 		out := map[string]string{}
-		for kind, doc := range resourceTypes {
+		for kind, doc := range kinds {
 			var items map[string]json.RawMessage
 			if json.Unmarshal(doc, &items) == nil {
 				for key, item := range items {

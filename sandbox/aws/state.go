@@ -39,12 +39,8 @@ func WithAccount(id string) Option { return func(s *State) { s.Account = id } }
 func initialState(opts []Option) *State {
 	s := &State{Account: "123456789012"}
 	s.fill()
-	WithVPC(
-		"vpc-0a1b2c3d4e5f60718",
-		"subnet-0a1b2c3d4e5f6071a",
-		"subnet-0a1b2c3d4e5f6071b",
-		"subnet-0a1b2c3d4e5f6071c",
-	)(s)
+	WithVPC("vpc-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f6071a", "subnet-0a1b2c3d4e5f6071b",
+		"subnet-0a1b2c3d4e5f6071c")(s)
 	s.Policies["MSK-Permission-Boundary"] = &Policy{
 		Path: "/", ID: "ANPA0000000000BOUNDARY", Tags: map[string]string{},
 		Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,

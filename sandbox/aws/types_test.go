@@ -39,12 +39,8 @@ func TestEveryType(t *testing.T) {
 			})
 			require.NoError(t, err)
 			for _, out := range k.outputs {
-				assert.True(
-					t,
-					planned.Properties[resource.PropertyKey(out)].IsComputed(),
-					"%s is unknown in a preview",
-					out,
-				)
+				assert.True(t, planned.Properties[resource.PropertyKey(out)].IsComputed(), "%s is unknown in a preview",
+					out)
 			}
 			require.Equal(t, before, e.sandbox.Snapshot(), "a preview changes nothing")
 
@@ -138,11 +134,8 @@ func TestSDKNames(t *testing.T) {
 		}
 		return names
 	}
-	assert.ElementsMatch(
-		t,
-		tagNames(ec2.SecurityGroupIngress{}),
-		append(fields(groupToken, "ingress"), "prefixListIds"),
-	)
+	assert.ElementsMatch(t, tagNames(ec2.SecurityGroupIngress{}),
+		append(fields(groupToken, "ingress"), "prefixListIds"))
 	assert.ElementsMatch(t, tagNames(msk.ServerlessClusterVpcConfig{}), fields(clusterToken, "vpcConfigs"))
 	assert.ElementsMatch(t, tagNames(iam.RoleInlinePolicy{}), fields(roleToken, "inlinePolicies"))
 	assert.ElementsMatch(t, tagNames(cloudwatch.MetricAlarmMetricQuery{}), fields(alarmToken, "metricQueries"))
@@ -207,12 +200,9 @@ func TestFunctions(t *testing.T) {
 		for name := range r.Properties {
 			names = append(names, string(name))
 		}
-		assert.ElementsMatch(
-			t,
+		assert.ElementsMatch(t,
 			slices.DeleteFunc(tagNames(f.result), func(n string) bool { return n == "filters" || n == "pathPrefix" }),
-			names,
-			tok,
-		)
+			names, tok)
 		for k, v := range f.want {
 			assert.Equal(t, v, plain(r.Properties)[k], "%s %s", tok, k)
 		}

@@ -47,11 +47,8 @@ func mutantsOf(s suite) ([]mutant, error) {
 	}
 	for _, kind := range s.kinds {
 		if !slices.ContainsFunc(mutants, func(m mutant) bool { return strings.Contains(m.name, kind) }) {
-			return nil, fmt.Errorf(
-				"found no %s in %s: run this in the project's folder, or mend tools/mutants",
-				kind,
-				s.dir,
-			)
+			return nil, fmt.Errorf("found no %s in %s: run this in the project's folder, or mend tools/mutants", kind,
+				s.dir)
 		}
 	}
 	return mutants, nil

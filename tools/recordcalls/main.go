@@ -122,11 +122,8 @@ func newRecorder(raw string) (*recorder, error) {
 	if err := os.Setenv("PATH", path); err != nil {
 		return nil, err
 	}
-	env := append(
-		os.Environ(),
-		"PULUMI_BACKEND_URL=s3://state?region=ap-south-1",
-		"PULUMI_HOME="+filepath.Join(dir, "home"),
-	)
+	env := append(os.Environ(), "PULUMI_BACKEND_URL=s3://state?region=ap-south-1",
+		"PULUMI_HOME="+filepath.Join(dir, "home"))
 	return &recorder{
 		dir: dir, raw: raw, env: env, settings: configtest.Valid(),
 		recording: recording{names: map[string]string{}, seen: map[string]bool{}},
