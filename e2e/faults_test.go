@@ -76,7 +76,7 @@ func (d *deployment) byKind() (cases []faultCase) {
 	return cases
 }
 
-// TestFaults lets AWS fail in every call of every deployment. `make test` runs every 97th case, which alternates
+// TestFaults lets AWS fail in every call of every deployment. `make test` runs every 149th case, which alternates
 // between failures before and after the effect, and the lost answer to the creation of the cluster.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -96,7 +96,7 @@ func TestFaults(t *testing.T) {
 	}
 	t.Logf("%d calls: %d cases, %d more by kind", len(single)/2, len(single), len(kinds))
 
-	cases := part(slices.Concat(single, kinds), 97)
+	cases := part(slices.Concat(single, kinds), 149)
 	if !stacktest.Thorough() {
 		cases = append(cases, single[slices.IndexFunc(single, lostCluster)])
 	}

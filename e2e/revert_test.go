@@ -134,7 +134,7 @@ func TestSecondThoughts(t *testing.T) {
 	cases := revertCases(t, thoughts)
 	t.Logf("%d cases", len(cases))
 	if !stacktest.Thorough() {
-		cases = part(cases[5:], 61) // alternates between before and after
+		cases = part(cases[5:], 91) // alternates between before and after
 	}
 	var run, named atomic.Int32
 	var ended [len(outcomes)]atomic.Int32
