@@ -50,7 +50,7 @@ mutants: ## remove each rule and protection in turn, and see a test fail: 2 minu
 	go run ./tools/mutants
 
 fuzz: ## give the configuration a minute of random input
-	go test -run '^$$' -fuzz FuzzConfig -fuzztime 1m ./internal/config
+	go test -run '^$$' -fuzz FuzzConfig -fuzztime 1m ./internal/config/fuzz
 
 bench: tools ## measure how fast it is, for docs/evidence.md (Linux)
 	BENCH_PAGE=docs/evidence.md go test -run '^$$' -bench Warm -benchtime 5x -timeout 2h ./bench

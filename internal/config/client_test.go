@@ -59,6 +59,24 @@ func TestClientsAccepted(t *testing.T) {
 	}
 }
 
+// Only an adopted cluster can have a name so long that a client's policy doesn't fit.
+func TestPolicyNameFits(t *testing.T) {
+	t.Parallel()
+	for characters, want := range map[int]string{
+		39: "", 40: "must be shorter by 1: the policy",
+	} {
+		_, err := Parse(project.Name, configtest.With(map[string]string{
+			"adopted": "true", "clusterName": strings.Repeat("c", 64), "aws:region": "ap-southeast-1",
+			"clients": `{"` + strings.Repeat("q", characters) + `":{"reads":["a."],"groups":["g"]}}`,
+		}))
+		if want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorContains(t, err, want)
+		}
+	}
+}
+
 func TestClientsRead(t *testing.T) {
 	t.Parallel()
 	cfg, err := Parse(project.Name, configtest.With(map[string]string{"clients": configtest.Clients}))

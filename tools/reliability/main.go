@@ -49,7 +49,7 @@ func run() error {
 		return err
 	}
 	for _, f := range []struct{ target, pkg, row string }{
-		{"FuzzConfig", "./internal/config", "fuzzed configurations, each refused or within the rules"},
+		{"FuzzConfig", "./internal/config/fuzz", "fuzzed configurations, each refused or within the rules"},
 		{"FuzzPolicies", ".", "fuzzed configurations whose policies, if any, keep to IAM's limits and the configured names"},
 	} {
 		out, err := r.goTool(regexp.MustCompile(`^fuzz:`), "test", "-run", "^$",

@@ -51,7 +51,7 @@ var Bad = []BadCase{
 	{"region is a zone", "aws:region", "ap-south-1a", "", "name of a region"},
 	{"region in capitals", "aws:region", "AP-SOUTH-1", "", "name of a region"},
 	{"region with a newline", "aws:region", "ap-south-1\n", "", `"ap-south-1\n"`},
-	{"other provider setting", "aws:profile", "builder", "", "has no effect"},
+	{"other provider setting", "aws:profile", "builder", "", "only aws:region is read"},
 	{"default tags given to the provider", "aws:defaultTags", `{"tags":{"a":"b"}}`, "", "has no effect"},
 
 	{"cluster name missing", "clusterName", Unset, "", "1 to 64 letters"},
