@@ -52,18 +52,10 @@ var operations = []operation{
 		[]string{"kafka-cluster:DescribeTopic"},
 		[]string{collectors, writers, consumers, functions, connectors, operators, observers},
 	},
-	{
-		"Create a topic",
-		[]string{"kafka-cluster:CreateTopic"},
-		[]string{collectors, writers, connectors, operators},
-	},
+	{"Create a topic", []string{"kafka-cluster:CreateTopic"}, []string{collectors, writers, connectors, operators}},
 	{"Write records", []string{"kafka-cluster:WriteData"}, []string{collectors, writers, connectors}},
 	{"Write idempotently", []string{"kafka-cluster:WriteDataIdempotently"}, []string{collectors, writers}},
-	{
-		"Fetch records",
-		[]string{"kafka-cluster:ReadData"},
-		[]string{consumers, functions, connectors},
-	},
+	{"Fetch records", []string{"kafka-cluster:ReadData"}, []string{consumers, functions, connectors}},
 	{
 		"Join a group, commit offsets, leave",
 		[]string{"kafka-cluster:AlterGroup"},
@@ -92,11 +84,7 @@ var operations = []operation{
 	},
 	{"Add partitions to a topic", []string{"kafka-cluster:AlterTopic"}, []string{operators}},
 	{"Delete a topic or its oldest records", []string{"kafka-cluster:DeleteTopic"}, []string{operators}},
-	{
-		"Use transactions",
-		[]string{"kafka-cluster:AlterTransactionalId", "kafka-cluster:DescribeTransactionalId"},
-		nil,
-	},
+	{"Use transactions", []string{"kafka-cluster:AlterTransactionalId", "kafka-cluster:DescribeTransactionalId"}, nil},
 	{
 		"Alter the cluster through Kafka (not on MSK Serverless)",
 		[]string{

@@ -168,10 +168,7 @@ func TestSharedConsumersArePairs(t *testing.T) {
 			map[string]string{"consumerTopicPrefixes": "[]", "clients": configtest.Readers},
 			[]string{"consumerTopicPrefixes"},
 		},
-		{
-			map[string]string{"consumerGroupNames": "[]", "clients": configtest.Readers},
-			[]string{"consumerGroupNames"},
-		},
+		{map[string]string{"consumerGroupNames": "[]", "clients": configtest.Readers}, []string{"consumerGroupNames"}},
 		{
 			map[string]string{"consumerTopicPrefixes": "[]", "consumerGroupNames": "[]"},
 			[]string{"consumerTopicPrefixes", "consumerGroupNames"},

@@ -22,10 +22,7 @@ func TestUnquotedValues(t *testing.T) {
 		{"msk-serverless:accessScope: 2024-01-01", `accessScope: "2024-01-01": YAML reads this as 2024-01-01 00:00`},
 		{"msk-serverless:tags: {Since: 2024-01-01}", `tags.Since: "2024-01-01": YAML reads this as`},
 		{"msk-serverless:tags: {1.10: a}", `tags: "1.10": YAML reads this as 1.1`},
-		{
-			"msk-serverless:clients: {a: {groups: [2024-01-01]}}",
-			`clients.a.groups: "2024-01-01": YAML reads this as`,
-		},
+		{"msk-serverless:clients: {a: {groups: [2024-01-01]}}", `clients.a.groups: "2024-01-01": YAML reads this as`},
 		{"msk-serverless:silenceMinutes: 010", `silenceMinutes: "010": YAML reads this as 8`},
 		{"msk-serverless:silenceMinutes: 0x10", `silenceMinutes: "0x10": YAML reads this as 16`},
 		{`msk-serverless:accessScope: "007"`, ""},

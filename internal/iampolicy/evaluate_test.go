@@ -65,11 +65,7 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 			ImplicitlyDenied,
 		},
 
-		{
-			[]string{testPaths},
-			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg", nil),
-			Allowed,
-		},
+		{[]string{testPaths}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/test/object.jpg", nil), Allowed},
 		{
 			[]string{testPaths},
 			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg", nil),
@@ -111,22 +107,10 @@ func TestEvaluatorOnAWSExamples(t *testing.T) {
 		},
 		{[]string{threeLetters}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abc", nil), Allowed},
 		{[]string{threeLetters}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/ab", nil), ImplicitlyDenied},
-		{
-			[]string{threeLetters},
-			ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abcd", nil),
-			ImplicitlyDenied,
-		},
+		{[]string{threeLetters}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/abcd", nil), ImplicitlyDenied},
 
-		{
-			[]string{allOfS3, deny},
-			ask("s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil),
-			ExplicitlyDenied,
-		},
-		{
-			[]string{deny, allOfS3},
-			ask("s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil),
-			ExplicitlyDenied,
-		},
+		{[]string{allOfS3, deny}, ask("s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil), ExplicitlyDenied},
+		{[]string{deny, allOfS3}, ask("s3:DeleteObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil), ExplicitlyDenied},
 		{[]string{deny, allOfS3}, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil), Allowed},
 		{nil, ask("s3:GetObject", "arn:aws:s3:::amzn-s3-demo-bucket/x", nil), ImplicitlyDenied},
 

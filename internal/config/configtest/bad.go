@@ -191,11 +191,7 @@ var Bad = []BadCase{
 		"arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		"", "must be in ap-south-1",
 	},
-	{
-		"key by alias", "logKmsKeyArn",
-		"arn:aws:kms:ap-south-1:111122223333:alias/logs",
-		"", "an alias is not accepted",
-	},
+	{"key by alias", "logKmsKeyArn", "arn:aws:kms:ap-south-1:111122223333:alias/logs", "", "an alias is not accepted"},
 	{"key by id", "logKmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab", "", "the ARN of a key"},
 	{"key of all", "logKmsKeyArn", "arn:aws:kms:ap-south-1:111122223333:key/*", "", "the ARN of a key"},
 
@@ -226,11 +222,7 @@ var Bad = []BadCase{
 	{"boundary of all", "permissionsBoundary", "arn:aws:iam::111122223333:policy/*", "", "a policy's ARN"},
 
 	{"role by name", "assumeRoleArn", "MSK-Builder", "", "the ARN of a role"},
-	{
-		"role of a short account", "assumeRoleArn",
-		"arn:aws:iam::11112222333:role/MSK-Builder",
-		"", "the ARN of a role",
-	},
+	{"role of a short account", "assumeRoleArn", "arn:aws:iam::11112222333:role/MSK-Builder", "", "the ARN of a role"},
 	{"role is a user", "assumeRoleArn", "arn:aws:iam::111122223333:user/builder", "", "the ARN of a role"},
 
 	{"account of 11 digits", "allowedAccountIds", `["11112222333"]`, "", "12 digits"},
@@ -254,11 +246,7 @@ var Bad = []BadCase{
 	{"no ARN", "alarmTopicArn", "on-call", "", "ARN of an SNS topic"},
 	{"other service", "alarmTopicArn", "arn:aws:sqs:ap-south-1:111122223333:on-call", "", "ARN of an SNS topic"},
 	{"FIFO topic", "alarmTopicArn", AlarmTopic + ".fifo", "", "not FIFO"},
-	{
-		"subscription", "alarmTopicArn",
-		AlarmTopic + ":1234abcd-12ab-34cd-56ef-1234567890ab",
-		"", "ARN of an SNS topic",
-	},
+	{"subscription", "alarmTopicArn", AlarmTopic + ":1234abcd-12ab-34cd-56ef-1234567890ab", "", "ARN of an SNS topic"},
 	{"other region", "alarmTopicArn", "arn:aws:sns:us-east-1:111122223333:on-call", "", "is in us-east-1"},
 	{
 		"name too long", "alarmTopicArn",
