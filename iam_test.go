@@ -143,6 +143,22 @@ func TestPolicySizes(t *testing.T) {
 	}
 }
 
+func TestOperatorWarnings(t *testing.T) {
+	t.Parallel()
+	acct := account{ID: "123456789012", Partition: "aws"}
+	for clients, warns := range map[int]bool{1: false, 200: false, 400: true} {
+		cfg, err := config.Parse(project.Name, configtest.With(map[string]string{
+			"clients": configtest.MixedClients(clients),
+		}))
+		require.NoError(t, err)
+		warnings := operatorWarnings(cfg, acct)
+		assert.Equal(t, warns, len(warnings) == 1, "%d clients: %s", clients, warnings)
+		if warns {
+			assert.Contains(t, warnings[0], "a role may have 10 unless its quota is raised")
+		}
+	}
+}
+
 // A list may grow until its policy has IAM's last character, and no further.
 func TestPolicySizeLimitIsExact(t *testing.T) {
 	t.Parallel()

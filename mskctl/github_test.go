@@ -163,6 +163,13 @@ func TestIssue(t *testing.T) {
 			}
 		})
 	}
+	// The job of the comparison ended before it began, so there is no report.
+	g := &fakeGitHub{answers: map[string]string{issues: `[]`}}
+	out, code := g.mskctl(t, t.TempDir(), nil, "ci", "issue", "prod", "drift")
+	require.Zero(t, code, out)
+	require.Len(t, g.changes, 1)
+	assert.Contains(t, g.changes[0], `"title":"The comparison of stack prod with AWS fails"`)
+	assert.Contains(t, g.changes[0], "left no summary")
 	for _, bad := range []string{"", "2", "x"} {
 		dir := t.TempDir()
 		write(t, bad, dir, "drift", "code")
