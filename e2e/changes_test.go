@@ -493,7 +493,7 @@ func TestChanges(t *testing.T) {
 	open, protected, alarmed, groups := changeTable(t)
 	var mu sync.Mutex
 	agreed := 0
-	rows := part(changesOf(groups), 4)
+	rows := part(changesOf(groups), 5)
 	if attached() {
 		rows = slices.DeleteFunc(rows, func(c change) bool {
 			if c.embedded != "" {

@@ -59,7 +59,7 @@ func optionals() []optional {
 // deployment changes nothing. A stack that is destroyed while it is on leaves nothing.
 func TestOptionalSettingsComeAndGo(t *testing.T) {
 	t.Parallel()
-	rows := part(optionals(), 9)
+	rows := part(optionals(), 12)
 	var passed, run atomic.Int32
 	t.Run("rows", func(t *testing.T) {
 		for i, o := range rows {

@@ -285,19 +285,38 @@ func TestWorkflowsWaitForTheSwitch(t *testing.T) {
 	assert.Equal(t, concurrency{"drift", false}, workflows(t)["drift.yml"].Concurrency)
 }
 
-// Workflows run the CLI that `make tools` would build, and the program that the job "build" built.
+// Every file that names the version of the CLI or of the provider names the one that go.mod has.
+func TestVersionsAgree(t *testing.T) {
+	t.Parallel()
+	for _, v := range []struct {
+		mod, module, written string
+		in                   []string
+	}{
+		{
+			"tools/pulumi/go.mod", "github.com/pulumi/pulumi/pkg/v3", "pulumi-version: %s\n",
+			[]string{".github/workflows/preview.yml", ".github/workflows/test.yml"},
+		},
+		{
+			"go.mod", "github.com/pulumi/pulumi-aws/sdk/v6", "plugin install resource aws v%s\n",
+			[]string{"README.md", "docs/ci.md"},
+		},
+		{"go.mod", "github.com/pulumi/pulumi-aws/sdk/v6", `"%s"`, []string{"sandbox/aws/provider.go"}},
+	} {
+		mod, err := os.ReadFile(v.mod)
+		require.NoError(t, err)
+		version := regexp.MustCompile(regexp.QuoteMeta(v.module) + ` v([0-9.]+)`).FindStringSubmatch(string(mod))
+		require.NotNil(t, version, v.module)
+		for _, file := range v.in {
+			doc, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Contains(t, string(doc), fmt.Sprintf(v.written, version[1]), file)
+		}
+	}
+}
+
+// Workflows run the program that the job "build" built.
 func TestWorkflowsRunWhatWasTested(t *testing.T) {
 	t.Parallel()
-	mod, err := os.ReadFile("tools/pulumi/go.mod")
-	require.NoError(t, err)
-	version := regexp.MustCompile(`github\.com/pulumi/pulumi/pkg/v3 v([0-9.]+)`).FindStringSubmatch(string(mod))
-	require.NotNil(t, version)
-	for _, file := range []string{".github/workflows/preview.yml", ".github/workflows/test.yml"} {
-		doc, err := os.ReadFile(file)
-		require.NoError(t, err)
-		assert.Contains(t, string(doc), "pulumi-version: "+version[1], file)
-	}
-
 	s := &stack{&stacktest.Stack{Dir: t.TempDir(), Env: os.Environ()}}
 	project, err := os.ReadFile("Pulumi.yaml")
 	require.NoError(t, err)
