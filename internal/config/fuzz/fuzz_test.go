@@ -1,5 +1,5 @@
-// Package fuzz gives the configuration random input. It is a package of its own, without testify, so that it builds in
-// seconds: a fuzzer compiles all that it imports anew, and testify imports net/http.
+// Package fuzz feeds random input to the configuration's parser. It doesn't use testify, which imports net/http: Go
+// recompiles everything that a fuzz target imports, and that would take a minute.
 package fuzz
 
 import (
