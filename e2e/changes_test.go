@@ -421,6 +421,11 @@ func (c change) loses() []string {
 	return lost
 }
 
+// withTeam adds the security group sg-0a1b2c3d, which isn't the stack's, to otherVPC.
+func withTeam(s *aws.State) {
+	s.SecurityGroups["sg-0a1b2c3d"] = &aws.SecurityGroup{Region: region, VPC: otherVPC, Name: "team"}
+}
+
 // attachVariable names the provider that the table runs against in place of the embedded AWS.
 const attachVariable = "PULUMI_DEBUG_PROVIDERS"
 

@@ -85,17 +85,17 @@ func TestClientEnv(t *testing.T) {
 	choice := clientEnv("--client", "odd", "--format", "properties")
 	assert.Contains(t, choice, "\n#group.id="+oddGroup+"\n", "with several groups, people choose")
 
-	var sandbox struct {
+	var cloudInit struct {
 		WriteFiles []struct{ Path, Content, Permissions string } `yaml:"write_files"`
 	}
 	doc := clientEnv("--client", "odd", "--format", "user-data")
 	require.True(t, strings.HasPrefix(doc, "#cloud-config\n"), "which cloud-init looks for")
-	require.NoError(t, yaml.Unmarshal([]byte(doc), &sandbox))
-	require.Len(t, sandbox.WriteFiles, 2)
-	assert.Equal(t, "/etc/msk/client.env", sandbox.WriteFiles[0].Path)
-	assert.Equal(t, odd, sourced(t, sandbox.WriteFiles[0].Content))
-	assert.Equal(t, "/etc/msk/client.properties", sandbox.WriteFiles[1].Path)
-	assert.Equal(t, choice, sandbox.WriteFiles[1].Content)
+	require.NoError(t, yaml.Unmarshal([]byte(doc), &cloudInit))
+	require.Len(t, cloudInit.WriteFiles, 2)
+	assert.Equal(t, "/etc/msk/client.env", cloudInit.WriteFiles[0].Path)
+	assert.Equal(t, odd, sourced(t, cloudInit.WriteFiles[0].Content))
+	assert.Equal(t, "/etc/msk/client.properties", cloudInit.WriteFiles[1].Path)
+	assert.Equal(t, choice, cloudInit.WriteFiles[1].Content)
 
 	var all struct {
 		Region, Client           string

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"msk-serverless/internal/project"
 	"msk-serverless/internal/stacktest"
 )
 
@@ -173,10 +172,10 @@ func plainEnv(t *testing.T) []string {
 // these, because linking them for the checkout takes longer than all the rest. The collector's tests run elsewhere.
 func builtAlready(t *testing.T, checkout string) string {
 	t.Helper()
-	for name, pkg := range map[string]string{project.Name: ".", "sandbox": "./sandbox", "mskctl": "./mskctl"} {
-		built, err := stacktest.Build(name, pkg)()
+	for _, build := range []func() (string, error){stacktest.Program, stacktest.Mskctl, stacktest.Sandbox} {
+		built, err := build()
 		require.NoError(t, err)
-		to := filepath.Join(checkout, "bin", name)
+		to := filepath.Join(checkout, "bin", filepath.Base(built))
 		require.NoError(t, os.RemoveAll(to))
 		require.NoError(t, os.Symlink(built, to))
 	}

@@ -31,10 +31,7 @@ func TestDocsClients(t *testing.T) {
 	for _, key := range []string{"clients", "furtherVpcs", "clusterPolicyServices"} {
 		require.Contains(t, settings, key, "docs/clients.md has an example of each")
 	}
-	team := func(s *aws.State) {
-		s.SecurityGroups["sg-0a1b2c3d"] = &aws.SecurityGroup{Region: region, VPC: otherVPC, Name: "team"}
-	}
-	s := newStack(t, configtest.With(settings), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB), team)
+	s := newStack(t, configtest.With(settings), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB), withTeam)
 	preview, stderr, code := s.Mskctl(t, nil, "preview", stacktest.Name)
 	require.Zero(t, code, "%s\n%s", preview, stderr)
 	for _, row := range []string{

@@ -182,11 +182,11 @@ func TestRefusalsChangeNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var sandbox []aws.Option
+			var opts []aws.Option
 			if c.sandbox != nil {
-				sandbox = append(sandbox, c.sandbox)
+				opts = append(opts, c.sandbox)
 			}
-			s := newStack(t, configtest.With(c.change), sandbox...)
+			s := newStack(t, configtest.With(c.change), opts...)
 			out := s.Fails(t, "up", "--yes", "--skip-preview")
 			for _, want := range c.want {
 				assert.Contains(t, out, want)

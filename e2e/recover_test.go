@@ -194,10 +194,7 @@ func TestRecoverALostState(t *testing.T) {
 			"vpcId": otherVPC, "subnetIds": []string{otherSubnetA, otherSubnetB},
 			"clientSecurityGroupIds": []string{"sg-0a1b2c3d"},
 		}}),
-	}), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB))
-	deployed.AWS.Edit(func(s *aws.State) {
-		s.SecurityGroups["sg-0a1b2c3d"] = &aws.SecurityGroup{Region: region, VPC: otherVPC, Name: "team"}
-	})
+	}), aws.WithVPC(otherVPC, otherSubnetA, otherSubnetB), withTeam)
 	deployed.Up(t)
 	was := deployed.AWS.Snapshot()
 	s := quick(stacktest.Attach(t, deployed.Config, deployed.AWS))

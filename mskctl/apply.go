@@ -42,9 +42,7 @@ func (c *applyCmd) Run(s *session) error {
 		return err
 	}
 	if len(refusals) > 0 {
-		for _, r := range refusals {
-			fmt.Fprintln(s.stderr, "refused:", r)
-		}
+		s.printRefusals(refusals)
 		return fmt.Errorf("nothing was changed; make a new plan: %s", s.planAgain(c.Stack, made.Workflow))
 	}
 	if c.Check {

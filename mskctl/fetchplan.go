@@ -55,9 +55,7 @@ func (c *fetchPlanCmd) Run(s *session) error {
 	}
 	refusals := refuseRun(run, repo.fullName(), workflow, ref.GetObject().GetSHA(), here)
 	if len(refusals) > 0 {
-		for _, r := range refusals {
-			fmt.Fprintln(s.stderr, "refused:", r)
-		}
+		s.printRefusals(refusals)
 		return fmt.Errorf("refused the plan of run %d; make a new one: %s", c.RunID, s.planAgain(c.Stack, workflow))
 	}
 	archive, err := repo.artifact(s, c.RunID, "plan-"+c.Stack, s.planAgain(c.Stack, workflow))
@@ -85,6 +83,12 @@ func (s *session) showPlan(dir string) error {
 		return err
 	}
 	return s.setPlanOutputs(dir, made)
+}
+
+func (s *session) printRefusals(refusals []string) {
+	for _, r := range refusals {
+		fmt.Fprintln(s.stderr, "refused:", r)
+	}
 }
 
 // refuseRun returns why a run's plan must not be applied. tip is the commit that main has now, here the one that this

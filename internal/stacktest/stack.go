@@ -59,7 +59,12 @@ func Build(name, pkg string) func() (string, error) {
 	})
 }
 
-var program = Build(project.Name, ".")
+// The project's programs. Each is built on the first call.
+var (
+	Program = Build(project.Name, ".")
+	Mskctl  = Build("mskctl", "./mskctl")
+	Sandbox = Build("sandbox", "./sandbox")
+)
 
 // Stack is one environment, with a project folder, a state backend and a sandbox that no other stack uses.
 type Stack struct {
@@ -99,7 +104,7 @@ func Attach(t testing.TB, config map[string]string, sandbox *aws.Sandbox) *Stack
 // nil.
 func NewProject(t testing.TB, config map[string]string, attach string) *Stack {
 	t.Helper()
-	built, err := program()
+	built, err := Program()
 	require.NoError(t, err)
 	s := &Stack{Dir: t.TempDir(), Config: maps.Clone(config)}
 	require.NoError(t, os.Symlink(built, filepath.Join(s.Dir, "program")))
@@ -174,13 +179,11 @@ func (s *Stack) Up(t testing.TB) string {
 	return s.OK(t, "up", "--yes", "--skip-preview")
 }
 
-var mskctl = Build("mskctl", "./mskctl")
-
 // Mskctl runs mskctl in the stack's folder, with env ("A=b") added to its environment, and returns what it prints and
 // its exit code.
 func (s *Stack) Mskctl(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	path, err := mskctl()
+	path, err := Mskctl()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	var out, errs bytes.Buffer
